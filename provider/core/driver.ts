@@ -1,0 +1,74 @@
+import type { Difference } from "./compare.js";
+import type { InputsOf, Kind, OutputsOf, Problem, PropertyOf } from "./kind.js";
+import type { Effect } from "./schema.js";
+
+/** `true`, or the sentence a user reads at preview when they set a property that this backend cannot honour. */
+export type Support<K extends Kind> = { readonly [P in PropertyOf<K>]: true | `not supported: ${string}` };
+
+/** What one difference does to what exists, and why when the kind's general answer does not say it. */
+export interface Verdict {
+  readonly effect: Effect;
+  /** A phrase: "maxMemory is 2GiB". */
+  readonly because?: string;
+}
+
+/** A difference with its effect on what exists now. */
+export interface Change extends Difference, Verdict {}
+
+/** What the host says of a resource. */
+export interface Observed<K extends Kind> {
+  /** Id under which the face keeps it; stable for the life of the resource. */
+  readonly id: string;
+  /** Every property the host knows, declared or not, in normal form. */
+  readonly properties: Partial<InputsOf<K>>;
+  readonly outputs: OutputsOf<K>;
+}
+
+/** What a step may tell while it runs. */
+export interface Step {
+  /** Called by `create` the moment the host has the resource: a later failure is a partial resource, not a leak. */
+  made(id: string): void;
+  /** A line for a person who waits. */
+  report(message: string): void;
+  readonly signal: AbortSignal;
+}
+
+/** What an update gets: what exists, what is wanted, and the changes between them. */
+export interface Update<K extends Kind> {
+  readonly id: string;
+  readonly observed: Observed<K>;
+  readonly wanted: InputsOf<K>;
+  readonly changes: readonly Change[];
+}
+
+/**
+ * How one backend manages one kind: two tables and five verbs, with one promise each.
+ *
+ * Every verb may throw `ProviderError`; a host that cannot answer is an error and never an absence.
+ */
+export interface Driver<K extends Kind, Host> {
+  readonly support: Support<K>;
+  /**
+   * What a difference does to `now`. Pure. Without an entry the kind's general answer holds.
+   * `now` is undefined for a resource whose present state is not known.
+   */
+  readonly effects: {
+    readonly [P in PropertyOf<K>]?: (change: Difference, now: Observed<K> | undefined, wanted: InputsOf<K>) => Verdict;
+  };
+  /**
+   * Changes nothing. What the host already knows to be wrong with a declaration, for previews: a missing network, too
+   * much memory, a foreign object of the same name. `now` is the resource when it exists already.
+   */
+  examine(host: Host, wanted: Partial<InputsOf<K>>, now: Observed<K> | undefined): Promise<readonly Problem[]>;
+  /** Changes nothing. `undefined` only when the host said that the resource is absent. */
+  observe(host: Host, id: string): Promise<Observed<K> | undefined>;
+  /**
+   * Makes it, or goes on with what an earlier, broken-off attempt of the same owner made. Refuses what belongs to
+   * somebody else (`exists`), unless `adopt` names it: then it is taken over without a change.
+   */
+  create(host: Host, wanted: InputsOf<K>, step: Step): Promise<void>;
+  /** Gets only changes that `support` allows and that need no replacement. */
+  update(host: Host, update: Update<K>, step: Step): Promise<void>;
+  /** Succeeds when it is already gone. `declared` is what was last declared: policies are read from it. */
+  remove(host: Host, id: string, declared: Partial<InputsOf<K>>, step: Step): Promise<void>;
+}

@@ -1,0 +1,210 @@
+import { checkFields } from "./check.js";
+import { project } from "./compare.js";
+import type { Driver, Observed, Step, Support } from "./driver.js";
+import { ProviderError, placed, within } from "./errors.js";
+import type { InputsOf, Kind, OutputsOf, Problem } from "./kind.js";
+import { type Plan, plan } from "./plan.js";
+import { hasUnknown, isFields, knownPart, mapFields } from "./values.js";
+
+/** One host, as the engine needs it: a name for sentences, and whatever its backend's drivers work with. */
+export interface Host<C> {
+  readonly name: string;
+  readonly connection: C;
+}
+
+/** What a face keeps of a resource: what was declared with its live values, and what the host answered. */
+export interface Kept<K extends Kind> {
+  readonly id: string;
+  readonly inputs: Partial<InputsOf<K>>;
+  readonly outputs: OutputsOf<K>;
+}
+
+/** A step failed after the host had the resource: the face keeps `kept`, so that nothing is lost. */
+export class PartialFailure extends Error {
+  override readonly name = "PartialFailure";
+  constructor(
+    readonly id: string,
+    readonly kept: Kept<Kind> | undefined,
+    readonly failure: ProviderError,
+  ) {
+    super(failure.message, { cause: failure });
+  }
+}
+
+/** One host with an engine for every kind, as a face uses it. */
+export interface OpenHost {
+  /** What stands for the host in a state: a URI that leads back to it, without secrets. */
+  readonly identity: string;
+  /** Throws `bug` for a kind that does not exist. */
+  engine(kind: string): Engine<Kind, unknown>;
+  close(): Promise<void>;
+}
+
+/** Types, units, defaults, rules and what the backend supports. Needs no host. */
+export function check<K extends Kind>(kind: K, support: Support<K>, written: unknown): CheckedInputs<K> {
+  const { value, problems } = checkFields(kind.properties, written);
+  const known = knownPart(value) as Fields;
+  const broken = problems.length === 0 && kind.rules ? kind.rules(known) : [];
+  const refused = Object.entries(support as Readonly<Record<string, true | string>>).flatMap(
+    ([path, answer]): Problem[] => {
+      const given = isFields(written) && written[path] !== undefined;
+      return given && answer !== true ? [{ path, reason: answer }] : [];
+    },
+  );
+  return { inputs: value as Partial<InputsOf<K>>, problems: [...problems, ...broken, ...refused] };
+}
+type Fields = Record<string, never>;
+
+export interface CheckedInputs<K extends Kind> {
+  readonly inputs: Partial<InputsOf<K>>;
+  readonly problems: readonly Problem[];
+}
+
+/** The only way any step happens to a resource of one kind on one host. */
+export class Engine<K extends Kind, C> {
+  constructor(
+    readonly kind: K,
+    private readonly driver: Driver<K, C>,
+    private readonly host: Host<C>,
+  ) {}
+
+  /** Types, units, defaults, rules and what the backend supports. Asks nobody. */
+  check(written: unknown): CheckedInputs<K> {
+    return check(this.kind, this.driver.support, written);
+  }
+
+  /** What only the host can object to. `id` when it exists already. */
+  async examine(inputs: Partial<InputsOf<K>>, id?: string): Promise<readonly Problem[]> {
+    return this.within("check", inputs, async () => {
+      const now = id === undefined ? undefined : await this.driver.observe(this.host.connection, id);
+      return this.driver.examine(this.host.connection, knownPart(inputs) as Partial<InputsOf<K>>, now);
+    });
+  }
+
+  /** The plan against `now`; throws `invalid` when the declaration's own policy forbids what it would do. */
+  plan(before: Partial<InputsOf<K>>, wanted: InputsOf<K>, now: Observed<K> | undefined): Plan {
+    const made = plan(this.kind, this.driver, { before, wanted, now });
+    const why = made.effect === undefined ? undefined : this.kind.forbids?.(made.effect, knownPart(wanted) as never);
+    if (why === undefined) return made;
+    const culprit = made.changes.find((c) => c.effect === made.effect);
+    const because = culprit?.because === undefined ? "" : ` (${culprit.because})`;
+    throw new ProviderError("invalid", `this change needs a ${made.effect}${because}, and ${why}`, {
+      where: { ...this.where("update", wanted), property: culprit?.path },
+    });
+  }
+
+  /** What the host says now, in the driver's words. */
+  observe(id: string, inputs: Partial<InputsOf<K>>): Promise<Observed<K> | undefined> {
+    return this.within("read", inputs, () => this.driver.observe(this.host.connection, id));
+  }
+
+  /** What is kept, as the host has it now; `undefined` when the host says that it is gone. */
+  async read(id: string, declared: Partial<InputsOf<K>>): Promise<Kept<K> | undefined> {
+    const now = await this.observe(id, declared);
+    return now && this.kept(now, declared);
+  }
+
+  async create(wanted: InputsOf<K>, step: Omit<Step, "made">): Promise<Kept<K>> {
+    let id: string | undefined;
+    const made = (answer: string) => {
+      id = answer;
+    };
+    try {
+      return await this.within("create", wanted, async () => {
+        this.settled(wanted);
+        await this.driver.create(this.host.connection, wanted, { ...step, made });
+        if (id === undefined) throw new ProviderError("bug", "the creation ended without an id");
+        return this.confirmed(id, wanted, !this.adopts(wanted));
+      });
+    } catch (error) {
+      throw id === undefined ? error : await this.partial(id, wanted, error);
+    }
+  }
+
+  /** Brings what exists from what was declared before to what is wanted; decided by what the host says now. */
+  async update(
+    id: string,
+    declared: Partial<InputsOf<K>>,
+    wanted: InputsOf<K>,
+    step: Omit<Step, "made">,
+  ): Promise<Kept<K>> {
+    const now = await this.observe(id, wanted);
+    if (now === undefined) throw this.gone(id, wanted);
+    const { changes, effect } = this.plan(this.kept(now, declared).inputs, wanted, now);
+    if (effect === "replace") throw this.needsReplace(wanted, changes.find((c) => c.effect === "replace")?.path);
+    if (changes.length === 0) return this.kept(now, wanted);
+    try {
+      return await this.within("update", wanted, async () => {
+        this.settled(wanted);
+        const made = () => undefined;
+        await this.driver.update(this.host.connection, { id, observed: now, wanted, changes }, { ...step, made });
+        return this.confirmed(id, wanted, true);
+      });
+    } catch (error) {
+      throw await this.partial(id, wanted, error);
+    }
+  }
+
+  remove(id: string, declared: Partial<InputsOf<K>>, step: Omit<Step, "made">): Promise<void> {
+    const made = () => undefined;
+    return this.within("delete", declared, () =>
+      this.driver.remove(this.host.connection, id, declared, { ...step, made }),
+    );
+  }
+
+  /** Write, then read back: the answer is what the host has, and it must be what was wanted. */
+  private async confirmed(id: string, wanted: InputsOf<K>, strict: boolean): Promise<Kept<K>> {
+    const now = await this.driver.observe(this.host.connection, id);
+    if (now === undefined) throw new ProviderError("failed", `${id} was written, and the host does not have it`);
+    const kept = this.kept(now, wanted);
+    const left = plan(this.kind, this.driver, { before: kept.inputs, wanted, now }).changes;
+    if (strict && left.length > 0) {
+      const property = left.map((c) => c.path).join(", ");
+      throw new ProviderError("failed", "the host accepted the change and shows something else", {
+        where: { property },
+      });
+    }
+    return kept;
+  }
+
+  private kept(now: Observed<K>, declared: Partial<InputsOf<K>>): Kept<K> {
+    const inputs = project(this.kind.properties, declared, now.properties) as Partial<InputsOf<K>>;
+    return { id: now.id, inputs, outputs: mapFields(now.outputs, (v) => v) as OutputsOf<K> };
+  }
+
+  private async partial(id: string, inputs: Partial<InputsOf<K>>, error: unknown): Promise<PartialFailure> {
+    const now = await this.driver.observe(this.host.connection, id).catch(() => undefined);
+    return new PartialFailure(id, now && (this.kept(now, inputs) as unknown as Kept<Kind>), placed(error, {}));
+  }
+
+  private settled(wanted: InputsOf<K>): void {
+    if (hasUnknown(wanted)) throw new ProviderError("bug", "a value is still unknown although the step is carried out");
+  }
+
+  private adopts(wanted: InputsOf<K>): boolean {
+    return (wanted as { readonly adopt?: unknown }).adopt !== undefined;
+  }
+
+  private gone(id: string, wanted: InputsOf<K>): ProviderError {
+    return new ProviderError("not-found", `${id} is gone from the host`, {
+      where: this.where("update", wanted),
+      hint: "Run a refresh; the next update makes it again.",
+    });
+  }
+
+  private needsReplace(wanted: InputsOf<K>, property: string | undefined): ProviderError {
+    return new ProviderError("invalid", "the change needs a replacement, which the plan did not announce", {
+      where: { ...this.where("update", wanted), property },
+      hint: "Refresh and preview again.",
+    });
+  }
+
+  private where(verb: string, inputs: Partial<InputsOf<K>>) {
+    const { name } = inputs as { readonly name?: unknown };
+    return { verb, kind: this.kind.title, host: this.host.name, name: typeof name === "string" ? name : undefined };
+  }
+
+  private within<T>(verb: string, inputs: Partial<InputsOf<K>>, step: () => Promise<T>): Promise<T> {
+    return within(this.where(verb, inputs), step);
+  }
+}

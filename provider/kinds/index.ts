@@ -1,0 +1,11 @@
+import { Network } from "./network.js";
+import { StoragePool } from "./storage-pool.js";
+import { VirtualMachine } from "./virtual-machine.js";
+import { Volume } from "./volume.js";
+
+export { Network, StoragePool, VirtualMachine, Volume };
+
+/** Every kind there is. A backend answers for each of them, by type. */
+export const kinds = { StoragePool, Volume, Network, VirtualMachine } as const;
+export type Kinds = typeof kinds;
+export type KindName = keyof Kinds;

@@ -1,0 +1,269 @@
+import { kind, type Problem } from "../core/kind.js";
+import { bytes, choice, flag, integer, list, map, type Normal, object, seconds, text } from "../core/schema.js";
+import { checkIPv4, checkMac } from "./address.js";
+import { checkAbsolutePath, checkName, checkText, common } from "./common.js";
+
+const MIB = 2 ** 20;
+
+const disk = object(
+  {
+    name: text({
+      doc: "Identity of the disk in this list: it stays the same disk when the list's order changes. Default: `disk` and its place.",
+      required: true,
+      check: (v) => (/^[A-Za-z0-9_-]{1,20}$/.test(v) ? undefined : "must be 1 to 20 letters, digits, - or _"),
+    }),
+    volume: text({
+      doc: "The volume: a Volume, or the absolute path of one.",
+      reference: { kind: "Volume", output: "path" },
+      check: checkAbsolutePath,
+    }),
+    path: text({
+      doc: "Absolute path of a disk file or block device that is not managed here.",
+      check: checkAbsolutePath,
+    }),
+    format: choice(["qcow2", "raw"], {
+      doc: "Format of the file. Default: what the host's storage pools say of it, else raw.",
+      keep: true,
+    }),
+    bus: choice(["virtio", "scsi", "sata"], { doc: "How the guest sees it.", default: "virtio" }),
+    readOnly: flag({ doc: "The guest cannot write to it.", default: false }),
+  },
+  { doc: "One disk." },
+);
+
+const nic = object(
+  {
+    name: text({
+      doc: "Identity of the interface in this list. Default: `nic` and its place.",
+      required: true,
+      check: (v) => (/^[A-Za-z0-9_-]{1,20}$/.test(v) ? undefined : "must be 1 to 20 letters, digits, - or _"),
+    }),
+    network: text({
+      doc: "The network: a Network, or the name or id of one.",
+      reference: { kind: "Network", output: "id" },
+      check: checkText,
+    }),
+    bridge: text({ doc: "Bridge of the host, instead of a network.", check: checkText }),
+    mac: text({
+      doc: "MAC address, lower case. Default: derived from the machine's identity and the interface's name.",
+      keep: true,
+      check: checkMac,
+    }),
+    address: text({
+      doc: "Wanted IPv4 address; on a network with `managed` addressing. Default: allotted.",
+      keep: true,
+      check: checkIPv4,
+    }),
+    model: choice(["virtio", "e1000e"], { doc: "The device that the guest sees.", default: "virtio" }),
+    connected: flag({ doc: "Whether the cable is plugged in.", default: true }),
+  },
+  { doc: "One network interface." },
+);
+
+const cloudInit = object(
+  {
+    userData: text({
+      doc: "cloud-init user data: a `#cloud-config` document, a script, or any of its other forms.",
+      secret: true,
+    }),
+    metaData: text({
+      doc: "NoCloud meta-data as YAML or JSON. `instance-id` and `local-hostname` are added where it lacks them.",
+    }),
+    networkConfig: text({
+      doc: "Network configuration (netplan version 2). Default: one entry for each interface, found by its MAC.",
+    }),
+  },
+  {
+    doc: "First-boot data, given to the guest as a NoCloud CD. An edit swaps the CD; a guest reads it again at its next boot.",
+  },
+);
+
+const shutdown = object(
+  {
+    method: choice(["auto", "agent", "acpi"], {
+      doc: "`auto`: the guest agent when it is connected, else ACPI.",
+      default: "auto",
+    }),
+    timeout: seconds({
+      doc: 'How long the guest may take, in seconds or text such as "2m".',
+      default: 60,
+      min: 1,
+      max: 86400,
+    }),
+    onTimeout: choice(["force", "fail"], {
+      doc: "`force`: power it off then. `fail`: leave it running and say so.",
+      default: "force",
+    }),
+  },
+  { doc: "How it is shut down.", default: {}, policy: true },
+);
+
+const waitForAddress = object(
+  {
+    nic: text({ doc: "Only an address of this interface counts." }),
+    family: choice(["ipv4", "ipv6", "any"], { doc: "Only an address of this family counts.", default: "ipv4" }),
+    cidr: text({ doc: "Only an address inside this network counts.", check: checkText }),
+    timeout: seconds({ doc: "How long to wait, in seconds or text.", default: 300, min: 1, max: 86400 }),
+  },
+  {
+    doc: "A creation or start is done only when the guest has an address. Without it nothing is waited for. Never waited for at refresh.",
+    policy: true,
+  },
+);
+
+const properties = {
+  ...common,
+  name: text({
+    doc: "Name on the host. Default: the resource's name.",
+    required: true,
+    onChange: "replace",
+    check: checkName,
+  }),
+  description: text({ doc: "Free text kept with it.", check: checkText, examples: ["first", "second"] }),
+  tags: map(text({ doc: "Value of the tag.", check: checkText }), {
+    doc: "Names and values kept with it.",
+    examples: [{ a: "1" }, { a: "2", b: "3" }],
+  }),
+  cpus: integer({
+    doc: "Virtual processors, 1 to 512.",
+    default: 1,
+    min: 1,
+    max: 512,
+    onChange: "restart",
+    examples: [1, 2],
+  }),
+  maxCpus: integer({
+    doc: "How far `cpus` can grow without a restart, 1 to 512. Default: `cpus` when it is made.",
+    min: 1,
+    max: 512,
+    keep: true,
+    onChange: "restart",
+  }),
+  memory: bytes({
+    doc: 'Memory: bytes or text such as "2GiB"; a multiple of 1MiB.',
+    default: "1GiB",
+    min: 16 * MIB,
+    multipleOf: MIB,
+    onChange: "restart",
+    examples: ["64MiB", "96MiB"],
+  }),
+  maxMemory: bytes({
+    doc: "How far `memory` can grow without a restart. Default: `memory` when it is made. The guest needs a balloon driver to give memory back.",
+    min: 16 * MIB,
+    multipleOf: MIB,
+    keep: true,
+    onChange: "restart",
+  }),
+  firmware: choice(["uefi", "bios"], { doc: "Firmware that boots the guest.", default: "uefi", onChange: "restart" }),
+  secureBoot: flag({ doc: "Only signed boot loaders start. Needs `uefi`.", default: false, onChange: "restart" }),
+  tpm: flag({ doc: "A TPM 2.0. Taking it away destroys its contents.", default: false, onChange: "restart" }),
+  guest: text({
+    doc: "The guest system as an osinfo short id: `debian12`, `win2k22`.",
+    onChange: "live",
+    check: checkText,
+  }),
+  acceleration: choice(["auto", "required", "none"], {
+    doc: "`auto`: hardware virtualisation where the host has it, else emulation, which is said. `required`: never emulation. `none`: always emulation.",
+    default: "auto",
+    onChange: "restart",
+  }),
+  disks: list(disk, { doc: "Disks; the first one boots.", default: [], key: { field: "name", prefix: "disk" } }),
+  cdrom: text({ doc: "Absolute path of a CD image on the host. Swapped in place.", check: checkAbsolutePath }),
+  networks: list(nic, { doc: "Network interfaces.", default: [], key: { field: "name", prefix: "nic" } }),
+  cloudInit,
+  powerState: choice(["running", "stopped", "paused"], {
+    doc: "What it shall be doing.",
+    default: "running",
+    examples: ["running", "paused"],
+  }),
+  autostart: flag({ doc: "Start it when the host starts.", default: false, examples: [false, true] }),
+  shutdown,
+  restartPolicy: choice(["ifNeeded", "never"], {
+    doc: "May an update restart the guest? `never` turns a change that needs it into an error at preview.",
+    default: "ifNeeded",
+    policy: true,
+  }),
+  waitForAddress,
+} as const;
+
+type Declared = Partial<Normal<typeof properties>>;
+
+export const VirtualMachine = kind({
+  name: "VirtualMachine",
+  title: "virtual machine",
+  doc: "A virtual machine.",
+  properties,
+  outputs: {
+    state: choice(["running", "stopped", "paused", "crashed", "suspended"], {
+      doc: "What it is doing.",
+      required: true,
+    }),
+    ipAddress: text({
+      doc: "The first address that is not local to the guest; of `waitForAddress` where that is declared.",
+    }),
+    addresses: map(list(text({ doc: "An address." }), { doc: "Addresses of one interface." }), {
+      doc: "Addresses by interface name.",
+      required: true,
+    }),
+    macs: map(text({ doc: "A MAC address." }), { doc: "MAC addresses by interface name.", required: true }),
+    console: text({ doc: "Path of the serial console on the host, while it runs and has one." }),
+    host: text({ doc: "The host it is on.", required: true }),
+  },
+  rules: (d) => [...sizeRules(d), ...deviceRules(d)],
+  forbids: (effect, { restartPolicy }) =>
+    effect === "restart" && restartPolicy === "never"
+      ? 'restartPolicy is "never": set it to "ifNeeded", or stop the machine first'
+      : undefined,
+});
+
+function sizeRules({ cpus, maxCpus, memory, maxMemory, firmware, secureBoot }: Declared): Problem[] {
+  const problems: Problem[] = [];
+  if (cpus !== undefined && maxCpus !== undefined && maxCpus < cpus)
+    problems.push({ path: "maxCpus", reason: `must be at least cpus, which is ${cpus}` });
+  if (memory !== undefined && maxMemory !== undefined && maxMemory < memory)
+    problems.push({ path: "maxMemory", reason: "must be at least as large as memory" });
+  if (secureBoot === true && firmware === "bios")
+    problems.push({ path: "secureBoot", reason: 'must not be true with firmware "bios": only "uefi" has it' });
+  return problems;
+}
+
+function deviceRules({ disks, networks, waitForAddress: wait }: Declared): Problem[] {
+  const problems: Problem[] = [];
+  disks?.forEach((d, i) => {
+    if (!("volume" in d || "path" in d))
+      problems.push({ path: `disks[${i}]`, reason: "must have a `volume` or a `path`" });
+    if ("volume" in d && "path" in d)
+      problems.push({ path: `disks[${i}].path`, reason: "must not be given with `volume`" });
+  });
+  twice(
+    disks?.map((d) => d.volume ?? d.path),
+    (i, v) => problems.push({ path: `disks[${i}]`, reason: `"${v}" is already another disk` }),
+  );
+  networks?.forEach((n, i) => {
+    if (!("network" in n || "bridge" in n))
+      problems.push({ path: `networks[${i}]`, reason: "must have a `network` or a `bridge`" });
+    if ("network" in n && "bridge" in n)
+      problems.push({ path: `networks[${i}].bridge`, reason: "must not be given with `network`" });
+  });
+  twice(
+    networks?.map((n) => n.mac),
+    (i, v) => problems.push({ path: `networks[${i}].mac`, reason: `"${v}" is already the MAC of another interface` }),
+  );
+  twice(
+    networks?.map((n) => n.address),
+    (i, v) =>
+      problems.push({ path: `networks[${i}].address`, reason: `"${v}" is already the address of another interface` }),
+  );
+  if (wait?.nic !== undefined && networks !== undefined && !networks.some((n) => n.name === wait.nic))
+    problems.push({ path: "waitForAddress.nic", reason: `"${wait.nic}" is not the name of an interface in networks` });
+  return problems;
+}
+
+function twice(
+  values: readonly (string | undefined)[] | undefined,
+  found: (index: number, value: string) => void,
+): void {
+  values?.forEach((v, i) => {
+    if (v !== undefined && values.indexOf(v) < i) found(i, v);
+  });
+}

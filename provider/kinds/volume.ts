@@ -1,0 +1,86 @@
+import { kind, type Problem } from "../core/kind.js";
+import { bytes, choice, flag, integer, text } from "../core/schema.js";
+import { checkAbsolutePath, checkName, checkText, common } from "./common.js";
+
+const SECTOR = 512;
+
+export const Volume = kind({
+  name: "Volume",
+  title: "volume",
+  doc: "A virtual disk in a storage pool.",
+  properties: {
+    ...common,
+    name: text({
+      doc: "Name in the pool: the file name in a directory. Default: the resource's name.",
+      required: true,
+      onChange: "replace",
+      check: checkName,
+    }),
+    pool: text({
+      doc: "The storage pool: its name, its id, or the absolute path of its directory.",
+      default: "default",
+      onChange: "replace",
+      reference: { kind: "StoragePool", output: "id" },
+      check: checkText,
+    }),
+    size: bytes({
+      doc: 'Size as the guest sees it: bytes or text such as "20GiB", a multiple of 512. Default: the size of `source` or `base`. Grows in place, online when a running virtual machine has it; never shrinks.',
+      min: SECTOR,
+      multipleOf: SECTOR,
+      keep: true,
+      examples: ["64MiB", "128MiB"],
+    }),
+    source: text({
+      doc: "Image that it starts as: a local file of the machine that runs the program, or an http(s) URL. Streamed; no temporary file.",
+      onChange: "replace",
+      check: checkText,
+    }),
+    sha256: text({
+      doc: "Digest of `source`, 64 hexadecimal digits. A source with another digest never becomes a volume.",
+      check: (v) => (/^[0-9a-f]{64}$/.test(v) ? undefined : "must be 64 lower-case hexadecimal digits"),
+      policy: true,
+    }),
+    base: text({
+      doc: "Volume under it: this one holds only what differs (copy on write). Needs format `qcow2`.",
+      onChange: "replace",
+      reference: { kind: "Volume", output: "path" },
+      check: checkAbsolutePath,
+    }),
+    format: choice(["qcow2", "raw"], {
+      doc: "Format of the file. A `source` must have it already.",
+      default: "qcow2",
+      onChange: "replace",
+    }),
+    allowDataLoss: flag({
+      doc: "The explicit word without which no change may destroy what the volume holds: a replacement is refused at preview.",
+      default: false,
+      policy: true,
+    }),
+  },
+  outputs: {
+    path: text({ doc: "Absolute path on the host.", required: true }),
+    size: integer({ doc: "Size as the guest sees it, in bytes.", required: true }),
+    allocation: integer({ doc: "Bytes that it takes on the host.", required: true }),
+    host: text({ doc: "The host it is on.", required: true }),
+  },
+  rules: (declared): Problem[] => {
+    const given = (name: keyof typeof declared) => name in declared;
+    const problems: Problem[] = [];
+    if (!given("size") && !given("source") && !given("base"))
+      problems.push({
+        path: "size",
+        reason: "is missing: only a volume with `source` or `base` has a size of its own",
+      });
+    if (given("source") && given("base"))
+      problems.push({ path: "base", reason: "must not be given with `source`: a volume starts as one or the other" });
+    if (given("sha256") && !given("source"))
+      problems.push({ path: "sha256", reason: "must not be given without `source`" });
+    if (given("base") && declared.format === "raw")
+      problems.push({ path: "format", reason: 'must be "qcow2" with `base`: a raw file cannot lie over another' });
+    return problems;
+  },
+  forbids: (effect, { allowDataLoss }) =>
+    effect === "replace" && allowDataLoss !== true
+      ? "a replacement destroys what the volume holds: set allowDataLoss to true if that is meant"
+      : undefined,
+});
