@@ -29,6 +29,8 @@ private_dev() {
   ln -s /proc/self/fd/0 "$root/dev/stdin"
   ln -s /proc/self/fd/1 "$root/dev/stdout"
   ln -s /proc/self/fd/2 "$root/dev/stderr"
+  # Hidden mounts below the old /dev would confuse libvirt, which moves each mount there into the guest's own /dev.
+  umount --lazy --recursive /dev 2>/dev/null || true
   mount --move "$root/dev" /dev
 }
 
@@ -41,6 +43,7 @@ private_sys() {
     mount --rbind /sys/kernel/security "$root/securityfs"
     security=yes
   fi
+  umount --lazy --recursive /sys
   mount -t sysfs sysfs /sys
   if [ "$security" = yes ]; then mount --rbind "$root/securityfs" /sys/kernel/security; fi
 }
@@ -77,8 +80,7 @@ ip link set lo up
 echo "$outer_pid" >"$root/init.pid.new"
 mv "$root/init.pid.new" "$root/init.pid"
 
-libvirtd -d -f /etc/libvirt/libvirtd.conf -p /run/libvirt/libvirtd.pid </dev/null >"$root/libvirtd.out" 2>&1 ||
-  echo "libvirtd ended with status $?" >>"$root/libvirtd.out"
+libvirtd -d -f /etc/libvirt/libvirtd.conf -p /run/libvirt/libvirtd.pid </dev/null >"$root/libvirtd.out" 2>&1
 
 if [ "$life" = tied ]; then
   # Standard input is a pipe from the process that started the host: it ends when that process ends, however it ends.

@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { removeHost, waitFor } from "./host-folder.js";
+import { identify, removeHost, waitFor } from "./host-folder.js";
 import { systemPath } from "./requirements.js";
 
 /** A running private libvirt host. */
@@ -74,11 +74,13 @@ export const hostOf = (root: string, pid: number): LibvirtHost => {
   };
   const ready = async (limit = 30_000): Promise<void> => {
     let last = "";
-    const answer = () =>
-      exec(["virsh", "--connect", "qemu:///system", "uri"], limit).catch((error: Error) => {
+    const answer = async () => {
+      if ((await identify(pid)) === undefined) throw new Error(`libvirtd of ${root} has ended`);
+      return exec(["virsh", "--connect", "qemu:///system", "uri"], limit).catch((error: Error) => {
         last = error.message;
         return undefined;
       });
+    };
     await waitFor(answer, limit, () => `libvirtd of ${root} does not answer: ${last}`);
   };
   return {

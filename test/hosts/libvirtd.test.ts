@@ -91,9 +91,7 @@ describe.skipIf(reason !== undefined)(`a private libvirtd${reason === undefined 
   it("takes settings and says why it does not start", async () => {
     const host = await start({ libvirtdConf: ["max_client_requests = 2"] });
     expect(await host.exec(["cat", "/etc/libvirt/libvirtd.conf"])).toContain("max_client_requests = 2");
-    await expect(startLibvirtd({ libvirtdConf: ['log_outputs = "nonsense"'] })).rejects.toThrow(
-      /does not answer[^]*log/,
-    );
+    await expect(startLibvirtd({ libvirtdConf: ['log_outputs = "nonsense"'] })).rejects.toThrow(/ended.*nonsense/s);
   });
 
   it("ends with the process that started it, even when that is killed", async () => {

@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { chmod, chown, copyFile, cp, mkdir, open, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -83,11 +83,11 @@ const tail = async (path: string): Promise<string> => (await readFile(path, "utf
 const explain = async (root: string): Promise<string> => {
   const logs = ["init.out", "libvirtd.out", "log/libvirtd.log"];
   const texts = await Promise.all(logs.map(async (name) => `--- ${name}\n${await tail(join(root, name))}`));
-  return `the private libvirtd in ${root} does not answer\n${texts.join("\n")}`;
+  return `${root}\n${texts.join("\n")}`;
 };
 
 /** Starts the first process of the host: see `host-init.sh` for what it does. */
-const launch = async (root: string, options: LibvirtdOptions): Promise<void> => {
+const launch = async (root: string, options: LibvirtdOptions): Promise<ChildProcess> => {
   const script = join(__dirname, "host-init.sh");
   const output = await open(join(root, "init.out"), "w");
   const flags = ["--mount", "--net", "--pid", "--fork", "--kill-child=SIGKILL"];
@@ -101,6 +101,7 @@ const launch = async (root: string, options: LibvirtdOptions): Promise<void> => 
   child.unref();
   await output.close();
   await spawned;
+  return child;
 };
 
 /**
@@ -114,12 +115,12 @@ export const startLibvirtd = async (options: LibvirtdOptions = {}): Promise<Libv
   const root = await createHostFolder(options.free !== true);
   try {
     await furnish(root, options);
-    await launch(root, options);
-    const init = await waitFor(
-      () => initOf(root),
-      startLimit,
-      () => explain(root),
-    );
+    const child = await launch(root, options);
+    const begun = async () => {
+      if (child.exitCode !== null || child.signalCode !== null) throw new Error("the host's first process has ended");
+      return initOf(root);
+    };
+    const init = await waitFor(begun, startLimit, () => "the host's first process does not begin");
     await writeRecord(root, { ...(await readRecord(root)), init });
     const host = hostOf(root, init.pid);
     await host.ready(startLimit);
@@ -127,7 +128,7 @@ export const startLibvirtd = async (options: LibvirtdOptions = {}): Promise<Libv
   } catch (error) {
     const reason = await explain(root);
     await removeHost(root);
-    throw new Error(reason, { cause: error });
+    throw new Error(`${error instanceof Error ? error.message : error}\n${reason}`, { cause: error });
   }
 };
 
