@@ -102,13 +102,14 @@ export function project(properties: Properties, declared: unknown, observed: unk
   for (const [name, property] of Object.entries(properties)) {
     const said = field(declared, name);
     if (said === undefined) continue;
-    const value = property.policy ? said : projectOne(property, said, field(observed, name));
-    if (value !== undefined) out[name] = value;
+    const value = property.policy ? said : projectOne(property, said, observedField(observed, name));
+    if (value !== undefined && value !== null) out[name] = value;
   }
   return out;
 }
 
 function projectOne(property: AnyProperty, declared: unknown, observed: unknown): unknown {
+  if (property.unobserved) return observed === null ? undefined : declared;
   const { shape } = property;
   if (shape.type === "object" && isFields(declared) && isFields(observed))
     return project(shape.fields, declared, observed);
@@ -124,6 +125,7 @@ function projectOne(property: AnyProperty, declared: unknown, observed: unknown)
   });
 }
 
+const observedField = (value: unknown, name: string): unknown => (isFields(value) ? value[name] : undefined);
 const field = (value: unknown, name: string): unknown => (isFields(value) ? (value[name] ?? undefined) : undefined);
 const listOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
 const hasUnknownKey = (value: unknown, key: string): boolean =>

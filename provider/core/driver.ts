@@ -60,8 +60,11 @@ export interface Driver<K extends Kind, Host> {
    * much memory, a foreign object of the same name. `now` is the resource when it exists already.
    */
   examine(host: Host, wanted: Partial<InputsOf<K>>, now: Observed<K> | undefined): Promise<readonly Problem[]>;
-  /** Changes nothing. `undefined` only when the host said that the resource is absent. */
-  observe(host: Host, id: string): Promise<Observed<K> | undefined>;
+  /**
+   * Changes nothing. `undefined` only when the host said that the resource is absent. `recorded` is what was kept of its
+   * outputs last, where that is known: a driver may take from it what cannot have changed since.
+   */
+  observe(host: Host, id: string, recorded?: Partial<OutputsOf<K>>): Promise<Observed<K> | undefined>;
   /**
    * Makes it, or goes on with what an earlier, broken-off attempt of the same owner made. Refuses what belongs to
    * somebody else (`exists`), unless `adopt` names it: then it is taken over without a change.

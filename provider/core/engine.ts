@@ -94,13 +94,21 @@ export class Engine<K extends Kind, C> {
   }
 
   /** What the host says now, in the driver's words. */
-  observe(id: string, inputs: Partial<InputsOf<K>>): Promise<Observed<K> | undefined> {
-    return this.within("read", inputs, () => this.driver.observe(this.host.connection, id));
+  observe(
+    id: string,
+    inputs: Partial<InputsOf<K>>,
+    recorded?: Partial<OutputsOf<K>>,
+  ): Promise<Observed<K> | undefined> {
+    return this.within("read", inputs, () => this.driver.observe(this.host.connection, id, recorded));
   }
 
   /** What is kept, as the host has it now; `undefined` when the host says that it is gone. */
-  async read(id: string, declared: Partial<InputsOf<K>>): Promise<Kept<K> | undefined> {
-    const now = await this.observe(id, declared);
+  async read(
+    id: string,
+    declared: Partial<InputsOf<K>>,
+    recorded?: Partial<OutputsOf<K>>,
+  ): Promise<Kept<K> | undefined> {
+    const now = await this.observe(id, declared, recorded);
     return now && this.kept(now, declared);
   }
 

@@ -79,3 +79,7 @@ export function sentence(error: ProviderError): string {
 }
 
 const defined = (where: Where): Where => Object.fromEntries(Object.entries(where).filter(([, v]) => v !== undefined));
+
+/** Whether it is a `ProviderError` with one of these codes. */
+export const isProviderError = (error: unknown, ...codes: readonly Code[]): error is ProviderError =>
+  error instanceof ProviderError && (codes.length === 0 || codes.includes(error.code));

@@ -36,6 +36,11 @@ export interface About<Out> {
   readonly keep?: boolean;
   /** Says something about how to act, not about what exists, so a backend does not observe it. Default false. */
   readonly policy?: boolean;
+  /**
+   * The host cannot say it (in the words of the declaration): what was declared last is taken to be so, unless the
+   * driver observes `null`, which means that it is surely not there. Default false.
+   */
+  readonly unobserved?: boolean;
   /** A resource of this kind may be given; its output is taken. */
   readonly reference?: { readonly kind: string; readonly output: string };
   /** Two different valid values: the contract suite writes the first and changes to the second. */

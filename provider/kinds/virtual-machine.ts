@@ -75,6 +75,7 @@ const cloudInit = object(
   },
   {
     doc: "First-boot data, given to the guest as a NoCloud CD. An edit swaps the CD; a guest reads it again at its next boot.",
+    unobserved: true,
   },
 );
 
@@ -206,6 +207,7 @@ export const VirtualMachine = kind({
       required: true,
     }),
     macs: map(text({ doc: "A MAC address." }), { doc: "MAC addresses by interface name.", required: true }),
+    instance: integer({ doc: "Number of the host's process for it, while it runs: another one after every start." }),
     console: text({ doc: "Path of the serial console on the host, while it runs and has one." }),
     host: text({ doc: "The host it is on.", required: true }),
   },

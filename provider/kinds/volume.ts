@@ -20,6 +20,7 @@ export const Volume = kind({
       doc: "The storage pool: its name, its id, or the absolute path of its directory.",
       default: "default",
       onChange: "replace",
+      unobserved: true,
       reference: { kind: "StoragePool", output: "id" },
       check: checkText,
     }),
@@ -33,6 +34,7 @@ export const Volume = kind({
     source: text({
       doc: "Image that it starts as: a local file of the machine that runs the program, or an http(s) URL. Streamed; no temporary file.",
       onChange: "replace",
+      unobserved: true,
       check: checkText,
     }),
     sha256: text({

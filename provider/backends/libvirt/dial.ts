@@ -1,0 +1,82 @@
+import type { Duplex } from "node:stream";
+import { ProviderError } from "../../core/errors.js";
+import { localTransport } from "../../transports/local.js";
+import type { Transport } from "../../transports/transport.js";
+import type { Settings } from "../backend.js";
+import type { HostUri } from "./uri.js";
+
+/** How the daemon's socket is reached, again for each connection. */
+export interface Dialer {
+  dial(): Promise<Duplex>;
+  close(): Promise<void>;
+}
+
+/**
+ * The way to a host's daemon. Without `socket=` the sockets are tried in libvirt's own order: the modular daemon's
+ * first, then the monolithic one (remote_sockets.c). Over SSH, where sockets cannot be forwarded or are not where we
+ * look, libvirt's own helper finds them (`virt-ssh-helper`, since libvirt 6.8).
+ */
+export function dialer(uri: HostUri, settings: Settings): Dialer {
+  let transport: Promise<Transport> | undefined;
+  const open = () => {
+    transport ??= uri.transport === "ssh" ? sshTransport(uri, settings) : Promise.resolve(localTransport());
+    return transport;
+  };
+  return {
+    dial: async () => dialThrough(await open(), uri),
+    close: async () => (await transport)?.close(),
+  };
+}
+
+async function dialThrough(transport: Transport, uri: HostUri): Promise<Duplex> {
+  let first: unknown;
+  for (const socket of sockets(uri)) {
+    try {
+      return await transport.connect(socket);
+    } catch (error) {
+      if (!goesOn(error)) throw error;
+      first ??= error;
+    }
+  }
+  if (uri.transport === "unix" || uri.socket !== undefined) throw first;
+  try {
+    return await transport.pipe(["virt-ssh-helper", uri.driver]);
+  } catch (error) {
+    if (!(error instanceof ProviderError) || error.code !== "not-found") throw error;
+    throw new ProviderError("unreachable", "the host forwards no unix sockets and has no virt-ssh-helper", {
+      cause: error,
+      hint: "Install libvirt (6.8 or newer) there and start it, or allow AllowStreamLocalForwarding in its sshd_config.",
+    });
+  }
+}
+
+/** Only a missing socket, or a refusal that may mean one, leads on to the next place. */
+const goesOn = (error: unknown): boolean =>
+  error instanceof ProviderError && ["not-found", "unsupported", "unreachable"].includes(error.code);
+
+/** Over SSH a session's socket is in a folder that only the host knows: the helper finds it. */
+function sockets(uri: HostUri): readonly string[] {
+  if (uri.socket !== undefined) return [uri.socket];
+  const names = uri.hypervisor === "qemu" ? ["virtqemud-sock", "libvirt-sock"] : ["libvirt-sock"];
+  if (uri.path !== "session") return names.map((name) => `/var/run/libvirt/${name}`);
+  if (uri.transport === "ssh") return [];
+  const runtime = process.env["XDG_RUNTIME_DIR"];
+  const folder = runtime === undefined ? `${process.env["HOME"]}/.cache/libvirt` : `${runtime}/libvirt`;
+  return names.map((name) => `${folder}/${name}`);
+}
+
+async function sshTransport(uri: HostUri, settings: Settings): Promise<Transport> {
+  const { sshTransport: open } = await import("../../transports/ssh.js");
+  return open({
+    host: uri.host ?? "",
+    user: uri.user,
+    port: uri.port,
+    password: settings.password,
+    privateKey: settings.privateKey,
+    passphrase: settings.passphrase,
+    identityFiles: uri.keyfile === undefined ? undefined : [uri.keyfile],
+    knownHosts: settings.knownHosts ?? uri.knownHosts,
+    hostKeyCheck: uri.noVerify ? "off" : undefined,
+    configFile: settings.sshConfig,
+  });
+}

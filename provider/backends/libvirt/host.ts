@@ -1,0 +1,39 @@
+import type { Settings } from "../backend.js";
+import { dialer } from "./dial.js";
+import { type Facts, readFacts } from "./facts.js";
+import { Inventory } from "./inventory.js";
+import { Session } from "./rpc/session.js";
+import { type HostUri, parseUri } from "./uri.js";
+
+/** One libvirt host, as its drivers use it. */
+export interface LibvirtHost {
+  readonly uri: HostUri;
+  readonly session: Session;
+  readonly inventory: Inventory;
+  facts(): Promise<Facts>;
+  close(): Promise<void>;
+}
+
+/** Connects nobody: the first call does. `counts` collects the calls, for tests. */
+export function openHost(settings: Settings, counts?: Map<string, number>): LibvirtHost {
+  const uri = parseUri(settings.uri);
+  const way = dialer(uri, settings);
+  const session = new Session({ uri: uri.driver, dial: () => way.dial(), ...(counts === undefined ? {} : { counts }) });
+  let facts: Promise<Facts> | undefined;
+  return {
+    uri,
+    session,
+    inventory: new Inventory(session),
+    facts: () => {
+      facts ??= readFacts(session).catch((error: unknown) => {
+        facts = undefined;
+        throw error;
+      });
+      return facts;
+    },
+    close: async () => {
+      await session.close();
+      await way.close();
+    },
+  };
+}

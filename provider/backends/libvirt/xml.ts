@@ -1,0 +1,121 @@
+import { DOMParser, type Document, type Element, type Node, XMLSerializer } from "@xmldom/xmldom";
+import { ProviderError } from "../../core/errors.js";
+
+export type { Element };
+
+/** An element to be written: name, attributes (those that are `undefined` are left out), children or text. */
+export type Tree = readonly [name: string, attributes?: Attributes, ...content: (Tree | string | undefined | false)[]];
+export type Attributes = Readonly<Record<string, string | number | undefined>>;
+
+/** The root element of a document from the host. Throws `failed`, naming `what`, when it is not well-formed. */
+export function parseXml(text: string, what: string): Element {
+  let fault: string | undefined;
+  const note = (_level: string, message: string) => {
+    fault ??= message;
+  };
+  let root: Element | null = null;
+  try {
+    root = new DOMParser({ onError: note }).parseFromString(text, "text/xml").documentElement;
+  } catch (error) {
+    fault ??= error instanceof Error ? error.message : String(error);
+  }
+  if (root === null || fault !== undefined)
+    throw new ProviderError(
+      "failed",
+      `the host's description of ${what} is not well-formed XML (${fault ?? "it is empty"})`,
+    );
+  return root;
+}
+
+export const toText = (element: Element): string => new XMLSerializer().serializeToString(element);
+
+const isElement = (node: Node): node is Element => node.nodeType === 1;
+export const elements = (parent: Element): Element[] => Array.from(parent.childNodes).filter(isElement);
+/** Child elements of that name, in document order. Namespaced elements are told by their local name and `namespace`. */
+export const childrenOf = (parent: Element, name: string, namespace?: string): Element[] =>
+  elements(parent).filter((e) => e.localName === name && (namespace === undefined || e.namespaceURI === namespace));
+
+/** The first element at a path of names below `parent`: `os/firmware`. */
+export function find(parent: Element, path: string): Element | undefined {
+  let here: Element | undefined = parent;
+  for (const name of path.split("/")) here = here && childrenOf(here, name)[0];
+  return here;
+}
+
+export const textAt = (parent: Element, path: string): string | undefined =>
+  find(parent, path)?.textContent ?? undefined;
+
+/** An attribute of the element at `path`; `undefined` where either is absent. */
+export const attributeAt = (parent: Element, path: string, name: string): string | undefined =>
+  attribute(find(parent, path), name);
+export const attribute = (element: Element | undefined, name: string): string | undefined =>
+  element?.getAttribute(name) ?? undefined;
+
+const UNITS: Readonly<Record<string, number>> = {
+  b: 1,
+  bytes: 1,
+  KB: 1e3,
+  k: 2 ** 10,
+  KiB: 2 ** 10,
+  MB: 1e6,
+  M: 2 ** 20,
+  MiB: 2 ** 20,
+  GB: 1e9,
+  G: 2 ** 30,
+  GiB: 2 ** 30,
+  TB: 1e12,
+  T: 2 ** 40,
+  TiB: 2 ** 40,
+};
+
+/** A size with its `unit` attribute, in bytes. `unit` is what an absent attribute means: KiB for domains, bytes for volumes. */
+export function sizeAt(parent: Element, path: string, unit: "KiB" | "bytes"): number | undefined {
+  const element = find(parent, path);
+  const factor = UNITS[attribute(element, "unit") ?? unit];
+  const amount = Number(element?.textContent ?? "");
+  return element === undefined || factor === undefined || Number.isNaN(amount) ? undefined : amount * factor;
+}
+
+/** Appends a tree to an element of a document and returns it. */
+export function append(parent: Element, tree: Tree, before: Element | null = null): Element {
+  const made = build(parent.ownerDocument as Document, tree);
+  parent.insertBefore(made, before);
+  return made;
+}
+
+/** The element at `path` below `parent`, made when it is missing. */
+export function ensure(parent: Element, path: string): Element {
+  let here = parent;
+  for (const name of path.split("/")) here = childrenOf(here, name)[0] ?? append(here, [name]);
+  return here;
+}
+
+/** Replaces the text of the element at `path`; `undefined` removes the element. */
+export function setText(parent: Element, path: string, text: string | undefined): void {
+  if (text === undefined) return removeElement(find(parent, path));
+  ensure(parent, path).textContent = text;
+}
+
+export const removeElement = (element: Element | undefined): void => {
+  element?.parentNode?.removeChild(element);
+};
+
+/** A tree as text, escaped. */
+export function write(tree: Tree): string {
+  const document = new DOMParser().parseFromString("<x/>", "text/xml");
+  return toText(build(document, tree));
+}
+
+function build(document: Document, [name, attributes = {}, ...content]: Tree): Element {
+  const namespace =
+    attributes["xmlns"] ??
+    Object.entries(attributes).find(([k]) => name.startsWith(`${k.slice(6)}:`) && k.startsWith("xmlns:"))?.[1];
+  const made =
+    namespace === undefined ? document.createElement(name) : document.createElementNS(String(namespace), name);
+  for (const [key, value] of Object.entries(attributes)) if (value !== undefined) made.setAttribute(key, String(value));
+  for (const part of content) {
+    if (part === undefined || part === false) continue;
+    made.appendChild(typeof part === "string" ? document.createTextNode(part) : build(document, part));
+  }
+  return made;
+}
