@@ -135,7 +135,7 @@ describe("the network configuration", () => {
       ethernets: {
         nic0: { match: { macaddress: "52:54:00:ab:cd:01" }, nameservers: { search: ["on"] } },
         nic1: { dhcp4: true },
-        nic2: { addresses: ["fd00::10/64"], routes: [{ to: "::/0", via: "fd00::1" }] },
+        nic2: { addresses: ["fd00::10/64"], gateway6: "fd00::1" },
       },
     });
     expect(yaml(networkConfig([]))).toEqual({ version: 2, ethernets: {} });

@@ -150,12 +150,13 @@ function ethernet({ mac, address, gateway, dns = [], search = [] }: Nic): object
     ...(dns.length > 0 && { addresses: dns }),
     ...(search.length > 0 && { search }),
   };
-  // `0.0.0.0/0` rather than `default`: older renderers of cloud-init know only the former.
-  const to = gateway?.includes(":") ? "::/0" : "0.0.0.0/0";
+  // Measured with cloud-init 22.4: `to: default` stops its networkd, sysconfig and ifupdown renderers, and they turn
+  // `::/0` into `::/64`; `gateway6` comes out right in each of them, and netplan takes it too.
+  const route = gateway?.includes(":") ? { gateway6: gateway } : { routes: [{ to: "0.0.0.0/0", via: gateway }] };
   return {
     match: { macaddress: mac.toLowerCase() },
     ...(address === undefined ? { dhcp4: true } : { addresses: [address] }),
-    ...(gateway !== undefined && { routes: [{ to, via: gateway }] }),
+    ...(gateway !== undefined && route),
     ...(Object.keys(nameservers).length > 0 && { nameservers }),
   };
 }

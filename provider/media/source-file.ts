@@ -1,0 +1,99 @@
+import { Buffer } from "node:buffer";
+import type { BigIntStats } from "node:fs";
+import { type FileHandle, open, stat } from "node:fs/promises";
+import { basename, resolve } from "node:path";
+import { ProviderError } from "../core/errors.js";
+import type { Found, Origin } from "./source.js";
+import { ahead, PIECE } from "./source-chunks.js";
+
+/** Opens a regular file; `undefined` when there is none. */
+export async function openFile(path: string, signal: AbortSignal | undefined): Promise<Origin | undefined> {
+  // Before it is opened: to open a named pipe would wait for its writer.
+  const before = await examined(path);
+  if (before === undefined) return undefined;
+  const handle = await open(resolve(path)).catch((error: unknown) => Promise.reject(unreadable(path, error)));
+  const start = await handle.stat({ bigint: true });
+  return {
+    ...described(path, start),
+    pieces: ahead(pieces(handle, path, signal)),
+    unchanged: async () => {
+      const end = await handle.stat({ bigint: true });
+      if (end.size !== start.size || end.mtimeNs !== start.mtimeNs) {
+        throw new ProviderError("invalid", `the file ${path} was changed while it was read`, {
+          where: { property: "source" },
+          hint: "Run it again when nothing writes to the file.",
+        });
+      }
+    },
+    close: () => handle.close(),
+  };
+}
+
+/** What can be known of a file without reading more than its first bytes; `undefined` when there is none. */
+export async function probeFile(path: string, bytes: number): Promise<Found | undefined> {
+  const stats = await examined(path);
+  if (stats === undefined) return undefined;
+  const handle = await open(resolve(path)).catch((error: unknown) => Promise.reject(unreadable(path, error)));
+  try {
+    const head = Buffer.alloc(bytes);
+    const { bytesRead } = await handle.read(head, 0, bytes, 0);
+    return { ...described(path, stats), head: head.subarray(0, bytesRead) };
+  } finally {
+    await handle.close();
+  }
+}
+
+async function examined(path: string): Promise<BigIntStats | undefined> {
+  const stats = await stat(resolve(path), { bigint: true }).catch((error: unknown) => {
+    if (code(error) === "ENOENT" || code(error) === "ENOTDIR") return undefined;
+    throw unreadable(path, error);
+  });
+  if (stats !== undefined && !stats.isFile()) {
+    throw new ProviderError("invalid", `${path} is not a regular file`, {
+      where: { property: "source" },
+      hint: "Give the path of an image file.",
+    });
+  }
+  return stats;
+}
+
+const described = (path: string, stats: BigIntStats) => ({
+  name: basename(path),
+  length: Number(stats.size),
+  identity: { length: Number(stats.size), mtime: new Date(Number(stats.mtimeMs)).toISOString() },
+});
+
+async function* pieces(handle: FileHandle, path: string, signal: AbortSignal | undefined): AsyncGenerator<Buffer> {
+  for (let position = 0; ; ) {
+    if (signal?.aborted) throw cancelled(signal);
+    // A new buffer for each piece: the receiver may still hold the one before.
+    const buffer = Buffer.allocUnsafeSlow(PIECE);
+    let filled = 0;
+    while (filled < PIECE) {
+      const { bytesRead } = await handle
+        .read(buffer, filled, PIECE - filled, position + filled)
+        .catch((error: unknown) => Promise.reject(unreadable(path, error)));
+      if (bytesRead === 0) break;
+      filled += bytesRead;
+    }
+    if (filled > 0) yield buffer.subarray(0, filled);
+    if (filled < PIECE) return;
+    position += filled;
+  }
+}
+
+/** The caller's signal ended the reading. */
+export const cancelled = (signal: AbortSignal): ProviderError =>
+  new ProviderError("failed", "the reading of the source was cancelled", {
+    where: { property: "source" },
+    cause: signal.reason,
+  });
+
+const code = (error: unknown): unknown => (error instanceof Error && "code" in error ? error.code : undefined);
+
+const unreadable = (path: string, error: unknown): ProviderError =>
+  new ProviderError("invalid", `the file ${path} cannot be read (${String(code(error) ?? "unknown cause")})`, {
+    where: { property: "source" },
+    hint: "Look at its permissions and at the disk it lies on.",
+    cause: error,
+  });
