@@ -10,6 +10,7 @@ import {
   sshFolder,
   type Tokens,
 } from "./ssh-config.js";
+import { nameOf } from "./ssh-errors.js";
 
 /** How to reach a host over SSH. What is left out comes from the SSH configuration, then from ssh's defaults. */
 export interface SshOptions {
@@ -78,8 +79,8 @@ function route(options: SshOptions, passed: readonly string[]): Hop[] {
   const files = options.configFile === "none" ? [] : options.configFile ? [options.configFile] : defaultConfigFiles();
   const found = readSshConfig(files, { host: options.host, user: options.user, localUser: me });
   const hop = decide(options, found, me);
-  if (passed.includes(options.host)) {
-    throw new ProviderError("invalid", `ProxyJump goes round in a circle: ${[...passed, options.host].join(" to ")}`);
+  if (passed.includes(nameOf(hop))) {
+    throw new ProviderError("invalid", `ProxyJump goes round in a circle: ${[...passed, nameOf(hop)].join(" to ")}`);
   }
   const jump = options.proxyJump ?? found.get("proxyjump")?.[0];
   if (jump === undefined || jump.toLowerCase() === "none") {
@@ -91,7 +92,7 @@ function route(options: SshOptions, passed: readonly string[]): Hop[] {
     }
     return [hop];
   }
-  return [...jumps(jump, options, [...passed, options.host]), hop];
+  return [...jumps(jump, options, [...passed, nameOf(hop)]), hop];
 }
 
 /** As in ssh, only the first jump host may itself be behind jump hosts of its own configuration. */

@@ -1,5 +1,14 @@
 import { execFileSync, spawn } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
@@ -11,19 +20,26 @@ export const sshdMissing: string | undefined = existsSync(binary)
   ? undefined
   : `no ${binary} on this machine (package openssh-server)`;
 
-/** The name of a test group that needs sshd; a skipped one tells the reason. */
-export const withSshd = (name: string): string =>
-  sshdMissing === undefined ? name : `${name} (skipped: ${sshdMissing})`;
+/** The name of a test group that needs sshd; a group that is skipped tells the reason. */
+export const withSshd = (name: string, missing = sshdMissing): string =>
+  missing === undefined ? name : `${name} (skipped: ${missing})`;
 
 export interface SshdOptions {
   /** Lines of sshd_config that stand before, and so win over, the defaults here. */
   readonly config?: readonly string[];
   /** Types of host keys to make. Default: ed25519. */
   readonly hostKeys?: readonly ("ed25519" | "ecdsa" | "rsa")[];
-  /** Another sshd whose client key may log in here too, in place of an own one. */
-  readonly like?: Sshd;
-  /** Lets the user log in with this password too; needs root and mount namespaces (the machine's own file is not touched). */
+  /** Path of a private key (its .pub beside it) that may log in. Default: a new one. */
+  readonly clientKey?: string;
+  /**
+   * Lets the user log in with this password too. See `accountsMissing`: the server gets password files of its own in a
+   * mount namespace, those of the machine are not touched.
+   */
   readonly password?: string;
+  /** The password is asked for by keyboard-interactive (PAM), in place of the method `password`. */
+  readonly keyboardInteractive?: boolean;
+  /** Adds an unprivileged user of this name, with the same password and key. See `accountsMissing`. */
+  readonly guest?: string;
 }
 
 /** A private sshd on 127.0.0.1. */
@@ -38,6 +54,8 @@ export interface Sshd {
   readonly clientKeyPath: string;
   /** What the server has logged so far. */
   log(): string;
+  /** Cuts every connection, without a goodbye; new ones are taken. */
+  cut(): void;
   stop(): Promise<void>;
 }
 
@@ -52,26 +70,29 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
   const dir = mkdtempSync(join(tmpdir(), "crossvisor-sshd-"));
   const types = options.hostKeys ?? ["ed25519"];
   const hostKeys = types.map((type) => makeKey(join(dir, `host_${type}`), type));
-  const clientKeyPath = options.like?.clientKeyPath ?? makeKey(join(dir, "client"));
+  const clientKeyPath = options.clientKey ?? makeKey(join(dir, "client"));
   writeFileSync(join(dir, "authorized_keys"), readFileSync(`${clientKeyPath}.pub`));
   if (process.getuid?.() === 0) mkdirSync("/run/sshd", { recursive: true, mode: 0o755 });
   const port = await freePort();
+  const asks = options.keyboardInteractive === true;
   const config = [
     ...(options.config ?? []),
     `Port ${port}`,
     "ListenAddress 127.0.0.1",
     ...hostKeys.map((key) => `HostKey ${key}`),
-    "PidFile none",
+    `PidFile ${dir}/sshd.pid`,
     `AuthorizedKeysFile ${dir}/authorized_keys`,
     "StrictModes no",
-    "UsePAM no",
-    `PasswordAuthentication ${options.password === undefined ? "no" : "yes"}`,
-    "KbdInteractiveAuthentication no",
+    `UsePAM ${asks ? "yes" : "no"}`,
+    `PasswordAuthentication ${options.password === undefined || asks ? "no" : "yes"}`,
+    `KbdInteractiveAuthentication ${asks ? "yes" : "no"}`,
     "PermitRootLogin yes",
     "LogLevel VERBOSE",
   ];
   writeFileSync(join(dir, "sshd_config"), `${config.join("\n")}\n`);
-  const server = await launch(dir, options.password);
+  // sshd reads authorized_keys as the user who logs in.
+  if (options.guest !== undefined) chmodSync(dir, 0o755);
+  const server = await launch(dir, options);
   const publicKeys = hostKeys.map((key) => readFileSync(`${key}.pub`, "utf8").split(" ").slice(0, 2).join(" "));
   return {
     port,
@@ -79,18 +100,19 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
     dir,
     hostKeyLine: publicKeys.map((key) => `[127.0.0.1]:${port} ${key}\n`).join(""),
     clientKeyPath,
+    cut: () => killDescendants(Number(readFileSync(join(dir, "sshd.pid"), "utf8"))),
     ...server,
   };
 }
 
 /** The server hangs on a pipe to this process: when the pipe closes, for whatever reason, it is ended and tidied up. */
-async function launch(dir: string, password: string | undefined): Promise<Pick<Sshd, "log" | "stop">> {
+async function launch(dir: string, options: SshdOptions): Promise<Pick<Sshd, "log" | "stop">> {
   const guard = `${binary} -D -e -f "$1/sshd_config" & server=$!; cat >&2; kill $server; wait $server; rm -rf "$1"`;
   let command = ["sh", "-c", guard, "sh", dir];
-  if (password !== undefined) {
-    const hash = execFileSync("openssl", ["passwd", "-6", password], { encoding: "utf8" }).trim();
-    writeFileSync(join(dir, "shadow"), `${userInfo().username}:${hash}:19000:0:99999:7:::\n`, { mode: 0o600 });
-    const mount = 'mount --bind "$1/shadow" /etc/shadow && exec sh -c "$2" sh "$1"';
+  if (options.password !== undefined || options.guest !== undefined) {
+    writeAccounts(dir, options);
+    const mount =
+      'for f in passwd shadow pam.d/sshd; do mount --bind "$1/$(basename $f)" /etc/$f || exit 1; done; exec sh -c "$2" sh "$1"';
     command = ["unshare", "--mount", "sh", "-c", mount, "sh", dir, guard];
   }
   const child = spawn(command[0]!, command.slice(1), { stdio: ["pipe", "ignore", "pipe"] });
@@ -111,6 +133,39 @@ async function launch(dir: string, password: string | undefined): Promise<Pick<S
   return { log: () => log, stop };
 }
 
+/** Ends the processes below one process, which itself stays. */
+function killDescendants(root: number): void {
+  const parents = new Map<number, number>();
+  for (const name of readdirSync("/proc")) {
+    if (!/^\d+$/.test(name)) continue;
+    try {
+      const stat = readFileSync(`/proc/${name}/stat`, "utf8");
+      parents.set(Number(name), Number(stat.slice(stat.lastIndexOf(")") + 4).split(" ")[0]));
+    } catch {
+      // It has ended meanwhile.
+    }
+  }
+  const below = (pid: number): number[] =>
+    [...parents].filter(([, parent]) => parent === pid).flatMap(([child]) => [...below(child), child]);
+  for (const pid of below(root)) process.kill(pid, "SIGKILL");
+}
+
+function writeAccounts(dir: string, { password, guest }: SshdOptions): void {
+  const user = userInfo().username;
+  const hash =
+    password === undefined ? "*" : execFileSync("openssl", ["passwd", "-6", password], { encoding: "utf8" }).trim();
+  const names = guest === undefined ? [user] : [user, guest];
+  writeFileSync(join(dir, "shadow"), names.map((name) => `${name}:${hash}:19000:0:99999:7:::\n`).join(""), {
+    mode: 0o600,
+  });
+  writeFileSync(
+    join(dir, "sshd"),
+    "auth required pam_unix.so\naccount required pam_permit.so\nsession required pam_permit.so\n",
+  );
+  const added = guest === undefined ? "" : `${guest}:x:60001:60001::/:/bin/sh\n`;
+  writeFileSync(join(dir, "passwd"), readFileSync("/etc/passwd", "utf8") + added);
+}
+
 /** A port of 127.0.0.1 nobody listens on. */
 export const freePort = (): Promise<number> =>
   new Promise((resolve, reject) => {
@@ -123,8 +178,8 @@ export const freePort = (): Promise<number> =>
     });
   });
 
-/** Whether this machine lets us give a private sshd its own password file. */
-export const passwordsPossible = (): boolean => {
+/** Whether this machine lets a private sshd have accounts of its own (root, mount namespaces, openssl). */
+const ownAccounts = (): boolean => {
   try {
     execFileSync("unshare", ["--mount", "true"], { stdio: "ignore" });
     execFileSync("openssl", ["version"], { stdio: "ignore" });
@@ -133,3 +188,7 @@ export const passwordsPossible = (): boolean => {
     return false;
   }
 };
+
+/** Why no sshd with accounts of its own can be started here, or undefined when one can. */
+export const accountsMissing: string | undefined =
+  sshdMissing ?? (ownAccounts() ? undefined : "needs root, mount namespaces and openssl");

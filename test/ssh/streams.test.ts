@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { sshTransport } from "../../provider/transports/ssh.js";
 import type { Transport } from "../../provider/transports/transport.js";
 import { type Echo, exchange, failure, optionsFor, startEcho } from "./fixtures.js";
-import { type Sshd, sshdMissing, startSshd, withSshd } from "./sshd.js";
+import { accountsMissing, type Sshd, sshdMissing, startSshd, withSshd } from "./sshd.js";
 
 describe.skipIf(sshdMissing !== undefined)(withSshd("streams over ssh"), () => {
   let sshd: Sshd;
@@ -101,8 +101,7 @@ describe.skipIf(sshdMissing !== undefined)(withSshd("streams over ssh"), () => {
     try {
       const stream = await other.connect(echo.path);
       const error = new Promise((resolve) => stream.once("error", resolve));
-      const pid = String(await exchange(await other.pipe(["sh", "-c", "echo $PPID"]), "")).trim();
-      process.kill(Number(pid), "SIGKILL");
+      second.cut();
       expect(await error).toMatchObject({ code: "dropped" });
       expect(stream.destroyed).toBe(true);
       expect(String(await exchange(await other.connect(echo.path), "again"))).toBe("again");
@@ -129,11 +128,27 @@ describe.skipIf(sshdMissing !== undefined)(withSshd("streams over ssh"), () => {
     expect((await failure(opening)).code).toBe("timeout");
     expect(String(await exchange(await transport.connect(echo.path), "usable"))).toBe("usable");
   });
+});
 
-  test("a socket without permission for the user is denied", { skip: process.getuid?.() === 0 }, async () => {
-    const folder = join(sshd.dir, "closed");
-    mkdirSync(folder);
-    chmodSync(folder, 0o000);
-    expect((await failure(transport.connect(join(folder, "some.sock")))).code).toBe("denied");
+describe.skipIf(accountsMissing !== undefined)(withSshd("sockets of others over ssh", accountsMissing), () => {
+  test("a socket, or a folder, without permission for the user is denied", async () => {
+    const sshd = await startSshd({ guest: "crossvisor-guest" });
+    const echo = await startEcho(join(sshd.dir, "root-only.sock"));
+    chmodSync(echo.path, 0o600);
+    mkdirSync(join(sshd.dir, "closed"), { mode: 0o700 });
+    const transport = sshTransport(optionsFor(sshd, { user: "crossvisor-guest" }));
+    try {
+      const error = await failure(transport.connect(echo.path));
+      expect(error.code).toBe("denied");
+      expect(error.fact).toContain(echo.path);
+      expect(error.hint).toContain("group of the socket");
+      expect((await failure(transport.connect(join(sshd.dir, "closed", "some.sock")))).code).toBe("denied");
+      chmodSync(echo.path, 0o666);
+      expect(String(await exchange(await transport.connect(echo.path), "let in"))).toBe("let in");
+    } finally {
+      await transport.close();
+      await echo.stop();
+      await sshd.stop();
+    }
   });
 });
