@@ -24,6 +24,12 @@ export interface Observed<K extends Kind> {
   readonly outputs: OutputsOf<K>;
 }
 
+/** What was kept of a resource when it was last written or read. */
+export interface Recorded<K extends Kind> {
+  readonly inputs: Partial<InputsOf<K>>;
+  readonly outputs: Partial<OutputsOf<K>>;
+}
+
 /** What a step may tell while it runs. */
 export interface Step {
   /** Called by `create` the moment the host has the resource: a later failure is a partial resource, not a leak. */
@@ -61,10 +67,11 @@ export interface Driver<K extends Kind, Host> {
    */
   examine(host: Host, wanted: Partial<InputsOf<K>>, now: Observed<K> | undefined): Promise<readonly Problem[]>;
   /**
-   * Changes nothing. `undefined` only when the host said that the resource is absent. `recorded` is what was kept of its
-   * outputs last, where that is known: a driver may take from it what cannot have changed since.
+   * Changes nothing. `undefined` only when the host said that the resource is absent. `recorded` is what was kept of it
+   * last: a driver may take from it what cannot have changed since, and where what runs differs from what is
+   * configured it shows the one that is not as recorded.
    */
-  observe(host: Host, id: string, recorded?: Partial<OutputsOf<K>>): Promise<Observed<K> | undefined>;
+  observe(host: Host, id: string, recorded?: Recorded<K>): Promise<Observed<K> | undefined>;
   /**
    * Makes it, or goes on with what an earlier, broken-off attempt of the same owner made. Refuses what belongs to
    * somebody else (`exists`), unless `adopt` names it: then it is taken over without a change.

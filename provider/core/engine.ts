@@ -106,9 +106,9 @@ export class Engine<K extends Kind, C> {
   async read(
     id: string,
     declared: Partial<InputsOf<K>>,
-    recorded?: Partial<OutputsOf<K>>,
+    outputs: Partial<OutputsOf<K>> = {},
   ): Promise<Kept<K> | undefined> {
-    const now = await this.observe(id, declared, recorded);
+    const now = await this.observe(id, declared, outputs);
     return now && this.kept(now, declared);
   }
 
@@ -136,7 +136,7 @@ export class Engine<K extends Kind, C> {
     wanted: InputsOf<K>,
     step: Omit<Step, "made">,
   ): Promise<Kept<K>> {
-    const now = await this.observe(id, wanted);
+    const now = await this.observe(id, declared);
     if (now === undefined) throw this.gone(id, wanted);
     const { changes, effect } = this.plan(this.kept(now, declared).inputs, wanted, now);
     if (effect === "replace") throw this.needsReplace(wanted, changes.find((c) => c.effect === "replace")?.path);
@@ -162,7 +162,7 @@ export class Engine<K extends Kind, C> {
 
   /** Write, then read back: the answer is what the host has, and it must be what was wanted. */
   private async confirmed(id: string, wanted: InputsOf<K>, strict: boolean): Promise<Kept<K>> {
-    const now = await this.driver.observe(this.host.connection, id);
+    const now = await this.driver.observe(this.host.connection, id, { inputs: wanted, outputs: {} });
     if (now === undefined) throw new ProviderError("failed", `${id} was written, and the host does not have it`);
     const kept = this.kept(now, wanted);
     const left = plan(this.kind, this.driver, { before: kept.inputs, wanted, now }).changes;
@@ -181,7 +181,8 @@ export class Engine<K extends Kind, C> {
   }
 
   private async partial(id: string, inputs: Partial<InputsOf<K>>, error: unknown): Promise<PartialFailure> {
-    const now = await this.driver.observe(this.host.connection, id).catch(() => undefined);
+    const recorded = { inputs, outputs: {} };
+    const now = await this.driver.observe(this.host.connection, id, recorded).catch(() => undefined);
     return new PartialFailure(id, now && (this.kept(now, inputs) as unknown as Kept<Kind>), placed(error, {}));
   }
 
