@@ -97,9 +97,9 @@ export class Engine<K extends Kind, C> {
   observe(
     id: string,
     inputs: Partial<InputsOf<K>>,
-    recorded?: Partial<OutputsOf<K>>,
+    outputs: Partial<OutputsOf<K>> = {},
   ): Promise<Observed<K> | undefined> {
-    return this.within("read", inputs, () => this.driver.observe(this.host.connection, id, recorded));
+    return this.within("read", inputs, () => this.driver.observe(this.host.connection, id, { inputs, outputs }));
   }
 
   /** What is kept, as the host has it now; `undefined` when the host says that it is gone. */
