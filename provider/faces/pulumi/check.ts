@@ -1,0 +1,48 @@
+import { check as checkStatic } from "../../core/engine.js";
+import type { Problem } from "../../core/kind.js";
+import type { Fields } from "../../core/values.js";
+import { toFailure, words } from "./failures.js";
+import { type AnyEngine, configured, type Inputs, type Session } from "./session.js";
+import { fingerprint, inputsOf, recorded, written } from "./state.js";
+
+export interface CheckResult {
+  readonly inputs: Fields;
+  readonly failures: readonly CheckFailure[];
+}
+export interface CheckFailure {
+  /** Path of the property; empty for the resource as a whole. */
+  readonly property: string;
+  readonly reason: string;
+}
+
+/**
+ * Inputs in their normal form with the host's identity, and all that is wrong with them. What the host objects to is
+ * asked here for a new resource only: for an existing one the comparison asks, which knows its id.
+ */
+export async function checkInputs(s: Session, olds: Fields, news: Fields): Promise<CheckResult> {
+  const sent = written(news);
+  const open = await configured(s).catch(toFailure);
+  const host = open instanceof Error ? undefined : open;
+  const engine = host?.engine(s.kind.name);
+  const answer = engine?.check(sent.declared) ?? checkStatic(s.kind, {} as never, sent.declared);
+  const declared: Fields = answer.inputs;
+  const failures = answer.problems.map(failure);
+  if (open instanceof Error) failures.push({ property: "", reason: open.message });
+
+  const past = Object.keys(olds).length === 0 ? undefined : recorded(s.kind, olds).declared;
+  const key = fingerprint(declared);
+  const replacement = past === undefined && s.checked.get(key)?.compared === true;
+  if (!replacement) s.checked.set(key, { urn: sent.urn, before: past, compared: false });
+  if (failures.length === 0 && engine !== undefined && past === undefined && !replacement)
+    failures.push(...(await examined(engine, declared)));
+  return { inputs: inputsOf(s.kind, declared, { stub: sent.stub, host: host?.identity }), failures };
+}
+
+const failure = ({ path, reason }: Problem): CheckFailure => ({ property: path, reason });
+
+/** A host that cannot be seen is a failure of the preview, never a silent yes. */
+const examined = (engine: AnyEngine, declared: Fields): Promise<readonly CheckFailure[]> =>
+  engine.examine(declared as Inputs).then(
+    (problems) => problems.map(failure),
+    (error: unknown) => [{ property: "", reason: words(error) }],
+  );

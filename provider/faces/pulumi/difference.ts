@@ -1,0 +1,133 @@
+import { differences, project } from "../../core/compare.js";
+import type { Observed } from "../../core/driver.js";
+import { ProviderError } from "../../core/errors.js";
+import type { Kind } from "../../core/kind.js";
+import { type Fields, hasUnknown, knownPart, same } from "../../core/values.js";
+import { type AnyEngine, type Inputs, nameOf } from "./session.js";
+import { type Recorded, settle } from "./state.js";
+import { changeWords, unknownWords } from "./words.js";
+
+/** What the dynamic provider process passes on to Pulumi's engine. */
+export interface DiffResult {
+  /** Left out where the engine shall compare the inputs itself, which shows nested differences. */
+  readonly changes?: boolean;
+  readonly replaces?: string[];
+  readonly deleteBeforeReplace?: boolean;
+}
+
+/** One comparison that the engine asks for. */
+export interface Differing {
+  readonly id: string;
+  readonly kind: Kind;
+  readonly was: Recorded;
+  readonly will: Recorded;
+  /** The inputs before this operation, when they are known. */
+  readonly before: Fields | undefined;
+  /**
+   * The declaration was checked just now: it is a preview or an update, and a person reads what it says. Otherwise the
+   * engine asks what depends on a replacement, with unknowns in place of what that will change.
+   */
+  readonly spoken: boolean;
+}
+
+export interface Line {
+  readonly line: string;
+  readonly severity: "info" | "warning";
+}
+interface Answer {
+  readonly result: DiffResult;
+  readonly lines: readonly Line[];
+}
+
+/** What the engine must know of a change, and what a person should. Throws `invalid` for what is forbidden. */
+export async function difference(at: Differing, engine: AnyEngine): Promise<Answer> {
+  const { kind, was, will } = at;
+  if (moved(at)) return move(at, engine);
+  const found = differences(kind.properties, was.declared, will.declared);
+  const replacing = (names: readonly string[]): DiffResult =>
+    names.length === 0 ? {} : { replaces: [...new Set(names)], deleteBeforeReplace: true };
+  if (found.length === 0) return { result: {}, lines: [] };
+  if (!at.spoken) {
+    const lost = found.filter((d) => d.effect === "replace").map((d) => d.property);
+    if (lost.length > 0) allowReplace(at, lost.join(", "), "what it depends on is replaced");
+    return { result: replacing(lost), lines: [] };
+  }
+  const present = await look(at, engine);
+  const before = present.now === undefined ? was.declared : live(at, present.now);
+  const wanted = settle(kind.properties, before, will.declared);
+  const plan = engine.plan(before as Inputs, wanted as Inputs, present.now);
+  const replaces = plan.changes.filter((c) => c.effect === "replace").map((c) => c.property);
+  const open = differences(kind.properties, before, will.declared).filter((d) => hasUnknown(d.after));
+  const lines = [...plan.changes.map((c) => changeWords(kind.properties, c)), ...open.map(unknownWords)].map(
+    (text): Line => ({ line: `${name(at)}: ${text}${present.note}`, severity: "info" }),
+  );
+  // The engine compares declarations. Where these are equal and the object still differs, as after an adoption, only we know.
+  const silent = plan.changes.length > 0 && at.before !== undefined && same(at.before, will.declared);
+  return {
+    result: { ...replacing(replaces), ...(silent ? { changes: true } : {}) },
+    lines: [...present.lines, ...lines],
+  };
+}
+
+const name = ({ kind, will }: Differing): string => nameOf(kind, will);
+const moved = ({ was, will }: Differing): boolean =>
+  typeof was.host === "string" && typeof will.host === "string" && was.host !== will.host;
+const live = ({ kind, was }: Differing, now: Observed<Kind>): Fields =>
+  project(kind.properties, was.declared, now.properties);
+
+/** Another host: made there first, then deleted here. Nothing of what is here moves along. */
+async function move(at: Differing, engine: AnyEngine): Promise<Answer> {
+  const { was, will } = at;
+  const from = `${String(was.host)} => ${String(will.host)}`;
+  allowReplace(at, "host", from);
+  if (at.spoken) await examine(at, engine, undefined);
+  const line = `${name(at)}: host: ${from}: needs a replacement (made anew there, deleted here)`;
+  return {
+    result: { replaces: ["host"], deleteBeforeReplace: false },
+    lines: at.spoken ? [{ line, severity: "info" }] : [],
+  };
+}
+
+/** For a replacement that the engine's plan does not see: the declaration's own policy may forbid it. */
+function allowReplace(at: Differing, property: string, because: string): void {
+  const why = at.kind.forbids?.("replace", knownPart(at.will.declared) as never);
+  if (why === undefined) return;
+  throw new ProviderError("invalid", `this change needs a replacement (${because}), and ${why}`, {
+    where: { verb: "update", kind: at.kind.title, name: name(at), property },
+  });
+}
+
+interface Present {
+  readonly now: Observed<Kind> | undefined;
+  /** Appended to what the plan says. */
+  readonly note: string;
+  readonly lines: readonly Line[];
+}
+
+/** The resource as it is now, and what the host objects to. A host that does not answer leaves what was recorded. */
+async function look(at: Differing, engine: AnyEngine): Promise<Present> {
+  try {
+    const now = await engine.observe(at.id, at.will.declared as Inputs);
+    if (now === undefined) {
+      const line = `${name(at)}: ${at.id} is gone from ${String(at.was.host)}: run \`pulumi refresh\`, and the next update makes it again`;
+      return { now, note: "", lines: [{ line, severity: "warning" }] };
+    }
+    await examine(at, engine, at.id);
+    return { now, note: "", lines: [] };
+  } catch (error) {
+    if (!(error instanceof ProviderError) || !SILENT.has(error.code)) throw error;
+    const line = `${name(at)}: the host does not answer (${error.fact}): effects are those of what the last refresh saw`;
+    return { now: undefined, note: " (as of the last refresh)", lines: [{ line, severity: "warning" }] };
+  }
+}
+
+const SILENT: ReadonlySet<string> = new Set(["unreachable", "timeout", "dropped", "busy"]);
+
+async function examine(at: Differing, engine: AnyEngine, id: string | undefined): Promise<void> {
+  const problems = await engine.examine(at.will.declared as Inputs, id);
+  const [first] = problems;
+  if (first === undefined) return;
+  throw new ProviderError("invalid", problems.map(({ path, reason }) => `${path}: ${reason}`).join("; "), {
+    where: { verb: "update", kind: at.kind.title, name: name(at), host: String(at.will.host) },
+  });
+}

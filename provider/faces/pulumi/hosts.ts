@@ -1,0 +1,75 @@
+import type { OpenHost } from "../../core/engine.js";
+import type { HostSettings } from "./settings.js";
+
+/** Opens a host without asking it anything. Throws `invalid` for a URI that means none. */
+export type Open = (settings: HostSettings) => Promise<OpenHost>;
+
+/** The engine kills the process 5 s after SIGINT (pkg/resource/plugin/plugin.go). */
+const GRACE_MS = 4000;
+
+/** The hosts of one process: one for each URI and its settings, shared by all kinds. */
+export class Hosts {
+  private readonly opened = new Map<string, Promise<OpenHost>>();
+  private readonly stop = new AbortController();
+  private readonly running = new Set<Promise<unknown>>();
+
+  constructor(private readonly open: Open) {}
+
+  /** Aborted when the process is told to end: steps stop waiting and keep what they have. */
+  get signal(): AbortSignal {
+    return this.stop.signal;
+  }
+
+  /** The host that these settings lead to. A failure is not kept: the next caller tries again. */
+  at(settings: HostSettings): Promise<OpenHost> {
+    const key = JSON.stringify(Object.entries(settings).sort(([a], [b]) => (a < b ? -1 : 1)));
+    const known = this.opened.get(key);
+    if (known) return known;
+    const host = this.open(settings);
+    this.opened.set(key, host);
+    host.catch(() => this.opened.delete(key));
+    return host;
+  }
+
+  /** Runs a step that `close` waits for. */
+  async run<T>(step: () => Promise<T>): Promise<T> {
+    const work = step();
+    this.running.add(work);
+    try {
+      return await work;
+    } finally {
+      this.running.delete(work);
+    }
+  }
+
+  /** Tells running steps to end, gives them a moment, and closes every host. */
+  async close(): Promise<void> {
+    this.stop.abort();
+    await settled([...this.running]);
+    const hosts = [...this.opened.values()];
+    this.opened.clear();
+    await settled(hosts.map(async (host) => (await host).close()));
+  }
+}
+
+async function settled(work: readonly Promise<unknown>[]): Promise<void> {
+  if (work.length === 0) return;
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise((resolve) => {
+    timer = setTimeout(resolve, GRACE_MS / 2);
+  });
+  await Promise.race([Promise.allSettled(work), limit]);
+  clearTimeout(timer);
+}
+
+/**
+ * Ends the process cleanly when the engine is done with it (it sends SIGINT) or is gone. The answer of a step that ends
+ * now still leaves the process: the exit waits for one more turn of the event loop.
+ */
+export function closeOnSignals(hosts: Hosts): void {
+  const end = () => {
+    hosts.close().finally(() => setTimeout(() => process.exit(0), 50));
+  };
+  process.once("SIGINT", end);
+  process.once("SIGTERM", end);
+}

@@ -1,0 +1,76 @@
+import type { Step } from "../../core/driver.js";
+import type { Engine, OpenHost } from "../../core/engine.js";
+import { ProviderError } from "../../core/errors.js";
+import type { Kind } from "../../core/kind.js";
+import type { Fields } from "../../core/values.js";
+import type { Say } from "./engine-log.js";
+import { Failure } from "./failures.js";
+import type { Hosts } from "./hosts.js";
+import type { HostSettings } from "./settings.js";
+import { fingerprint, type Recorded } from "./state.js";
+
+export type AnyEngine = Engine<Kind, unknown>;
+/** Checked inputs of any kind, as the engine's types want them. */
+export type Inputs = Parameters<AnyEngine["create"]>[0];
+
+/** What a provider works with; shared by the providers of all kinds. */
+export interface World {
+  readonly hosts: Hosts;
+  readonly say: Say;
+}
+
+/** What a check of this process found: the engine's next calls for the same declaration refer to it. */
+export interface Checked {
+  readonly urn: string | undefined;
+  /** Inputs before this operation; `undefined` for a resource that is new. */
+  readonly before: Fields | undefined;
+  /** A comparison has seen it: a further check without a past is that of a replacement. */
+  compared: boolean;
+}
+
+/** The provider of one kind in one process. */
+export interface Session extends World {
+  readonly kind: Kind;
+  /** By fingerprint of the checked declaration. */
+  readonly checked: Map<string, Checked>;
+  /**
+   * The process hands a provider out before `configure` has ended, and keeps it after a failure: every step waits for
+   * this promise, which is set before anything else can run and keeps a rejection.
+   */
+  ready: Promise<HostSettings | undefined>;
+}
+
+export function session(kind: Kind, world: World): Session {
+  const ready = Promise.reject(new Failure("the provider was not configured"));
+  ready.catch(() => undefined);
+  return { ...world, kind, checked: new Map(), ready };
+}
+
+/** The configured host; `undefined` when a preview does not know it yet. */
+export async function configured({ ready, hosts }: Session): Promise<OpenHost | undefined> {
+  const settings = await ready;
+  return settings && hosts.at(settings);
+}
+
+/** The host that the state recorded, whatever is configured now; its access is that of the configured one. */
+export async function hostOf(s: Session, at: Recorded): Promise<{ engine: AnyEngine; identity: string }> {
+  const settings = await s.ready;
+  if (settings === undefined) throw new ProviderError("bug", "the host is still unknown although it is needed");
+  const current = await s.hosts.at(settings);
+  const away = typeof at.host === "string" && at.host !== current.identity;
+  const there = away ? await s.hosts.at({ ...settings, uri: String(at.host) }) : current;
+  return { engine: there.engine(s.kind.name), identity: there.identity };
+}
+
+/** What a step may tell, with the name of the resource. */
+export const stepOf = (s: Session, at: Recorded): Omit<Step, "made"> => ({
+  signal: s.hosts.signal,
+  report: (line) => {
+    void s.say(`${nameOf(s.kind, at)}: ${line}`, s.checked.get(fingerprint(at.declared))?.urn);
+  },
+});
+
+export const nameOf = (kind: Kind, at: Recorded): string => {
+  const { name } = at.declared;
+  return typeof name === "string" ? name : kind.title;
+};

@@ -1,0 +1,34 @@
+import { ProviderError } from "../../core/errors.js";
+import { UNKNOWN_TEXT } from "./wire.js";
+
+/** How the host of a stack is reached, as its configuration says it. */
+export interface HostSettings {
+  readonly uri: string;
+  readonly password?: string;
+  readonly privateKey?: string;
+  readonly passphrase?: string;
+  readonly knownHosts?: string;
+  readonly sshConfig?: string;
+}
+
+/** The part of Pulumi's configure request that is used. */
+export interface ConfigureRequest {
+  readonly config: { get(key: string): string | undefined };
+}
+
+const OPTIONAL = ["password", "privateKey", "passphrase", "knownHosts", "sshConfig"] as const;
+
+/** `undefined` when a preview does not know the host yet. Throws `invalid` with the remedy when none is configured. */
+export function readSettings({ config }: ConfigureRequest): HostSettings | undefined {
+  const uri = config.get("crossvisor:uri");
+  if (uri === UNKNOWN_TEXT) return undefined;
+  if (uri === undefined || uri === "")
+    throw new ProviderError("invalid", "no host is configured: crossvisor:uri is missing", {
+      hint: "Run `pulumi config set crossvisor:uri qemu:///system`, or give the resource a Host as its `provider`.",
+    });
+  const given = OPTIONAL.flatMap((key) => {
+    const value = config.get(`crossvisor:${key}`);
+    return value === undefined || value === "" || value === UNKNOWN_TEXT ? [] : [[key, value] as const];
+  });
+  return { uri, ...Object.fromEntries(given) };
+}
