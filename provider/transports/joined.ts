@@ -23,7 +23,8 @@ export function joined(ends: Ends): Duplex {
     },
     write: (chunk, _encoding, done) => {
       input.write(chunk, (error) => {
-        if (error) verdict().then((told) => done(told ?? error));
+        // Who ended well without reading everything is told by the end of the output; there may be output left.
+        if (error) verdict().then(done);
         else done();
       });
     },
@@ -48,6 +49,8 @@ export function joined(ends: Ends): Duplex {
   // The callback of the write has the same error; without a listener it would end the process.
   input.on("error", () => {});
   output.pause();
+  // A stream may fail before its user listens; that must not end the process. Whoever listens hears it all the same.
+  stream.on("error", () => {});
   return stream;
 }
 

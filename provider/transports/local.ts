@@ -40,6 +40,8 @@ const openSocket = (path: string): Promise<Socket> =>
     socket.once("error", failed);
     socket.once("connect", () => {
       socket.removeListener("error", failed);
+      // It may fail before its user listens; that must not end the process.
+      socket.on("error", () => {});
       resolve(socket);
     });
   });

@@ -14,8 +14,8 @@ export interface Dialled {
   close(): void;
 }
 
-/** Connects hop by hop; each hop's host key is checked and each has its own login. */
-export async function dial(route: readonly Hop[]): Promise<Dialled> {
+/** Connects hop by hop; each hop's host key is checked and each has its own login. The signal gives the dialling up. */
+export async function dial(route: readonly Hop[], signal: AbortSignal): Promise<Dialled> {
   const clients: Client[] = [];
   const close = (): void => {
     for (const client of clients.toReversed()) client.end();
@@ -24,7 +24,7 @@ export async function dial(route: readonly Hop[]): Promise<Dialled> {
     let before: { readonly client: Client; readonly hop: Hop } | undefined;
     for (const hop of route) {
       const sock = before === undefined ? undefined : await forward(before.client, before.hop, hop);
-      const client = await login(hop, sock, before === undefined ? undefined : nameOf(before.hop));
+      const client = await login(hop, { sock, through: before === undefined ? undefined : nameOf(before.hop), signal });
       clients.push(client);
       before = { client, hop };
     }
@@ -36,7 +36,14 @@ export async function dial(route: readonly Hop[]): Promise<Dialled> {
   }
 }
 
-async function login(hop: Hop, sock: Duplex | undefined, through: string | undefined): Promise<Client> {
+interface Way {
+  /** The stream through the jump host in front, and that host's name; both absent for a direct connection. */
+  readonly sock: Duplex | undefined;
+  readonly through: string | undefined;
+  readonly signal: AbortSignal;
+}
+
+async function login(hop: Hop, { sock, through, signal }: Way): Promise<Client> {
   const owner = { host: hop.hostKeyAlias ?? hop.host, port: hop.port, alias: hop.hostKeyAlias !== undefined };
   const judge = await hostKeyJudge(owner, hop.hostKeyCheck, hop.knownHosts);
   const { usable, skipped } = await collectCredentials(hop);
@@ -72,7 +79,15 @@ async function login(hop: Hop, sock: Duplex | undefined, through: string | undef
     };
     client.on("error", fail);
     client.once("close", () => fail(new Error("the connection was closed during the login")));
+    const giveUp = (): void => {
+      refused = new ProviderError("timeout", `connecting to ${nameOf(hop)} was given up`);
+      client.destroy();
+      fail(refused);
+    };
+    if (signal.aborted) return giveUp();
+    signal.addEventListener("abort", giveUp, { once: true });
     client.once("ready", () => {
+      signal.removeEventListener("abort", giveUp);
       client.setNoDelay(true);
       resolve(client);
     });

@@ -30,7 +30,7 @@ export interface SshOptions {
   readonly identityFiles?: readonly string[] | undefined;
   /** Socket of an ssh-agent, or `none`. Default: `IdentityAgent`, then SSH_AUTH_SOCK. */
   readonly agent?: string | undefined;
-  /** A path of a known_hosts file, or its text (recognised by a space or a line break). */
+  /** A path of a known_hosts file, or its text (which has a space and does not begin with `/` or `~`). */
   readonly knownHosts?: string | undefined;
   /** Default: `StrictHostKeyChecking` of the configuration, then `strict`. */
   readonly hostKeyCheck?: HostKeyCheck | undefined;
@@ -109,7 +109,7 @@ function jumps(list: string, options: SshOptions, passed: readonly string[]): Ho
 }
 
 function parseTarget(text: string): { host: string; user?: string | undefined; port?: number | undefined } {
-  const match = /^(?:ssh:\/\/)?(?:([^@]+)@)?(?:\[([^\]]+)\]|([^:[\]]+))(?::(\d+))?\/?$/.exec(text);
+  const match = /^(?:ssh:\/\/)?(?:([^@]+)@)?(?:\[([^\]]+)\]|([^:@[\]]+))(?::(\d+))?\/?$/.exec(text);
   const host = match?.[2] ?? match?.[3];
   if (host === undefined) {
     throw new ProviderError("invalid", `"${text}" is no jump host`, {
@@ -179,7 +179,8 @@ function knownHostsOf(
   found: Directives,
   expand: (path: string) => string,
 ): KnownHostsSource {
-  if (given !== undefined && /\s/.test(given.trim()) && !given.startsWith("/")) return { text: given, files: [] };
+  const isText = given !== undefined && (given === "" || /^[^/~].*\s/s.test(given));
+  if (isText) return { text: given, files: [] };
   if (given !== undefined) return { files: [expand(given)] };
   const home = sshFolder();
   const user = found.get("userknownhostsfile") ?? [join(home, "known_hosts"), join(home, "known_hosts2")];

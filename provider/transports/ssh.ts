@@ -28,24 +28,28 @@ export function sshTransport(options: SshOptions): Transport {
 interface Link extends Dialled {
   readonly hop: Hop;
   readonly streams: Set<Duplex>;
+  /** Why the connection is no more, once it is no more. */
+  gone: ProviderError | undefined;
 }
 
 class Connection {
   readonly #options: SshOptions;
   #link: Promise<Link> | undefined;
+  #dialling = new AbortController();
 
   constructor(options: SshOptions) {
     this.#options = options;
   }
 
   async open(what: string, signal: AbortSignal | undefined, step: (link: Link) => Promise<Duplex>): Promise<Duplex> {
-    const opening = this.#live().then(step);
+    const opening = this.#live().then((link) => step(link).catch((error) => Promise.reject(openError(link, error))));
     return untilAborted(opening, `opening ${what} on ${this.#options.host}`, signal, (late) => late.destroy());
   }
 
   async close(): Promise<void> {
     const last = this.#link;
     this.#link = undefined;
+    this.#dialling.abort();
     const link = await last?.catch(() => undefined);
     if (link === undefined) return;
     for (const stream of link.streams) stream.destroy();
@@ -54,35 +58,39 @@ class Connection {
 
   #live(): Promise<Link> {
     if (this.#link !== undefined) return this.#link;
-    const link = this.#dial();
+    this.#dialling = new AbortController();
+    const link = dialLink(this.#options, this.#dialling.signal);
     this.#link = link;
-    link.catch(() => this.#forget(link));
+    const forget = (): void => {
+      if (this.#link === link) this.#link = undefined;
+    };
+    link.then(({ client }) => client.once("close", forget), forget);
     return link;
-  }
-
-  async #dial(): Promise<Link> {
-    const route = resolveRoute(this.#options);
-    const dialled = await dial(route);
-    const hop = route.at(-1);
-    if (hop === undefined) throw new ProviderError("bug", "a route without hosts");
-    const link: Link = { ...dialled, hop, streams: new Set() };
-    const mine = this.#link;
-    let reason: Error | undefined;
-    dialled.client.on("error", (error) => {
-      reason ??= error;
-    });
-    dialled.client.once("close", () => {
-      if (mine !== undefined) this.#forget(mine);
-      for (const stream of link.streams) stream.destroy(lost(hop, reason));
-      link.close();
-    });
-    return link;
-  }
-
-  #forget(link: Promise<Link>): void {
-    if (this.#link === link) this.#link = undefined;
   }
 }
+
+async function dialLink(options: SshOptions, signal: AbortSignal): Promise<Link> {
+  const route = resolveRoute(options);
+  const hop = route.at(-1);
+  if (hop === undefined) throw new ProviderError("bug", "a route without hosts");
+  const dialled = await dial(route, signal);
+  const link: Link = { ...dialled, hop, streams: new Set(), gone: undefined };
+  dialled.client.on("error", (error) => {
+    link.gone ??= lost(hop, error);
+  });
+  dialled.client.once("close", () => {
+    link.gone ??= lost(hop, undefined);
+    for (const stream of link.streams) stream.destroy(link.gone);
+    link.close();
+  });
+  return link;
+}
+
+/** ssh2 throws "Not connected" and answers "No response from server" when the connection ends while a stream opens. */
+const openError = (link: Link, error: unknown): ProviderError => {
+  if (link.gone !== undefined) return link.gone;
+  return error instanceof ProviderError ? error : lost(link.hop, error instanceof Error ? error : undefined);
+};
 
 const lost = (hop: Hop, reason: Error | undefined): ProviderError =>
   new ProviderError("dropped", `the SSH connection to ${nameOf(hop)} was lost${reason ? ` (${reason.message})` : ""}`, {
@@ -100,7 +108,7 @@ async function openSocket(link: Link, path: string): Promise<Duplex> {
   const opened = await new Promise<ClientChannel | Error>((resolve) => {
     link.client.openssh_forwardOutStreamLocal(path, (error, channel) => resolve(error ?? channel));
   });
-  if (opened instanceof Error) throw await forwardError(link, path, opened);
+  if (opened instanceof Error) throw link.gone ?? (await forwardError(link, path, opened));
   return keep(link, joined({ input: opened, output: opened, close: () => opened.destroy() }));
 }
 

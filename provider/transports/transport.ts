@@ -4,7 +4,7 @@ import type { Duplex } from "node:stream";
  * A way to carry bytes to a host.
  *
  * Streams returned here are ordinary `Duplex` streams: `destroy()` closes them, and when the way to the host is lost
- * they fail with a `ProviderError` of code `dropped`. An `AbortSignal` stops the opening only, never an open stream.
+ * they fail with a `ProviderError` of code `dropped` (a local socket with Node's own error). An `AbortSignal` stops the opening only, never an open stream.
  */
 export interface Transport {
   /**

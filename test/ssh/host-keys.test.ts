@@ -156,6 +156,23 @@ describe("a host that cannot be reached", () => {
     }
   });
 
+  test("closing the transport gives a dialling up at once", async () => {
+    const { createServer } = await import("node:net");
+    const silent = createServer(() => {});
+    await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));
+    const address = silent.address() as { port: number };
+    try {
+      const transport = sshTransport({ ...base, host: "127.0.0.1", port: address.port });
+      const opening = failure(transport.connect("/some.sock"));
+      const start = performance.now();
+      await transport.close();
+      expect((await opening).fact).toContain("was given up");
+      expect(performance.now() - start).toBeLessThan(5000);
+    } finally {
+      silent.close();
+    }
+  });
+
   test("something that does not speak ssh", async () => {
     const { createServer } = await import("node:net");
     const http = createServer((socket) => socket.end("HTTP/1.1 400 Bad Request\r\n\r\n"));

@@ -111,6 +111,26 @@ describe.skipIf(sshdMissing !== undefined)(withSshd("streams over ssh"), () => {
     }
   });
 
+  test("streams that are being opened when the connection is cut are dropped", async () => {
+    const second = await startSshd();
+    const other = sshTransport(optionsFor(second));
+    try {
+      await other.connect(echo.path);
+      const opening = Array.from({ length: 10 }, () =>
+        other.connect(echo.path).then((late) => late.on("error", () => {})),
+      );
+      second.cut();
+      const results = await Promise.allSettled(opening);
+      for (const result of results) {
+        if (result.status === "rejected") expect(result.reason).toMatchObject({ code: "dropped" });
+      }
+      expect(String(await exchange(await other.connect(echo.path), "again"))).toBe("again");
+    } finally {
+      await other.close();
+      await second.stop();
+    }
+  });
+
   test("closing ends the streams and the connection; the transport can be used again", async () => {
     const other = sshTransport(optionsFor(sshd));
     const stream = await other.connect(echo.path);
