@@ -46,7 +46,7 @@ function classFile(kind: Kind): string {
     `\nconst FACTS: KindFacts = ${facts(kind)};\n`,
     `\n${comment(kind.doc, "")}export class ${kind.name} extends HostResource {\n`,
     `  /** Type token, for policies. */\n  static readonly __pulumiType: string = typeOf("${kind.name}");\n\n`,
-    `  static isInstance(value: unknown): value is ${kind.name} {\n`,
+    `  static override isInstance(value: unknown): value is ${kind.name} {\n`,
     `    return pulumi.CustomResource.isInstance(value) && Reflect.get(value, "__pulumiType") === ${kind.name}.__pulumiType;\n  }\n\n`,
     outputs.join(""),
     `\n  constructor(name: string, args: ${kind.name}Args${optionalArgs ? " = {}" : ""}, opts?: pulumi.CustomResourceOptions) {\n`,

@@ -170,7 +170,7 @@ export class Network extends HostResource {
   /** Type token, for policies. */
   static readonly __pulumiType: string = typeOf("Network");
 
-  static isInstance(value: unknown): value is Network {
+  static override isInstance(value: unknown): value is Network {
     return pulumi.CustomResource.isInstance(value) && Reflect.get(value, "__pulumiType") === Network.__pulumiType;
   }
 

@@ -55,7 +55,7 @@ const given = (args: object, facts: KindFacts): Record<string, unknown> =>
 /** The value with references taken and secrets marked. Only what is inside an output is unknown as long as it is. */
 function prepare(value: unknown, path: string, facts: KindFacts): unknown {
   if (pulumi.Output.isInstance(value) || value instanceof Promise)
-    return pulumi.output(value as pulumi.Input<unknown>).apply((inner) => prepare(inner, path, facts));
+    return pulumi.output(value as pulumi.Input<string>).apply((inner: unknown) => prepare(inner, path, facts));
   const reference = facts.references[path];
   if (pulumi.CustomResource.isInstance(value)) {
     if (reference === undefined) throw new Error(`${path} must not be a resource`);

@@ -52,7 +52,7 @@ export class StoragePool extends HostResource {
   /** Type token, for policies. */
   static readonly __pulumiType: string = typeOf("StoragePool");
 
-  static isInstance(value: unknown): value is StoragePool {
+  static override isInstance(value: unknown): value is StoragePool {
     return pulumi.CustomResource.isInstance(value) && Reflect.get(value, "__pulumiType") === StoragePool.__pulumiType;
   }
 

@@ -321,7 +321,7 @@ export class VirtualMachine extends HostResource {
   /** Type token, for policies. */
   static readonly __pulumiType: string = typeOf("VirtualMachine");
 
-  static isInstance(value: unknown): value is VirtualMachine {
+  static override isInstance(value: unknown): value is VirtualMachine {
     return pulumi.CustomResource.isInstance(value) && Reflect.get(value, "__pulumiType") === VirtualMachine.__pulumiType;
   }
 

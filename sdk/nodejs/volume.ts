@@ -75,7 +75,7 @@ export class Volume extends HostResource {
   /** Type token, for policies. */
   static readonly __pulumiType: string = typeOf("Volume");
 
-  static isInstance(value: unknown): value is Volume {
+  static override isInstance(value: unknown): value is Volume {
     return pulumi.CustomResource.isInstance(value) && Reflect.get(value, "__pulumiType") === Volume.__pulumiType;
   }
 

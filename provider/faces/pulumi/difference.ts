@@ -4,7 +4,7 @@ import { ProviderError } from "../../core/errors.js";
 import type { Kind } from "../../core/kind.js";
 import { type Fields, hasUnknown, knownPart, same } from "../../core/values.js";
 import { type AnyEngine, type Inputs, nameOf } from "./session.js";
-import { type Recorded, settle } from "./state.js";
+import { type Entry, settle } from "./state.js";
 import { changeWords, unknownWords } from "./words.js";
 
 /** What the dynamic provider process passes on to Pulumi's engine. */
@@ -19,8 +19,8 @@ export interface DiffResult {
 export interface Differing {
   readonly id: string;
   readonly kind: Kind;
-  readonly was: Recorded;
-  readonly will: Recorded;
+  readonly was: Entry;
+  readonly will: Entry;
   /** The inputs before this operation, when they are known. */
   readonly before: Fields | undefined;
   /**
@@ -107,7 +107,7 @@ interface Present {
 /** The resource as it is now, and what the host objects to. A host that does not answer leaves what was recorded. */
 async function look(at: Differing, engine: AnyEngine): Promise<Present> {
   try {
-    const now = await engine.observe(at.id, at.will.declared as Inputs);
+    const now = await engine.observe(at.id, at.was.declared as Inputs, at.was.outputs);
     if (now === undefined) {
       const line = `${name(at)}: ${at.id} is gone from ${String(at.was.host)}: run \`pulumi refresh\`, and the next update makes it again`;
       return { now, note: "", lines: [{ line, severity: "warning" }] };

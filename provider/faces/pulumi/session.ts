@@ -7,7 +7,7 @@ import type { Say } from "./engine-log.js";
 import { Failure } from "./failures.js";
 import type { Hosts } from "./hosts.js";
 import type { HostSettings } from "./settings.js";
-import { fingerprint, type Recorded } from "./state.js";
+import { type Entry, fingerprint } from "./state.js";
 
 export type AnyEngine = Engine<Kind, unknown>;
 /** Checked inputs of any kind, as the engine's types want them. */
@@ -53,7 +53,7 @@ export async function configured({ ready, hosts }: Session): Promise<OpenHost | 
 }
 
 /** The host that the state recorded, whatever is configured now; its access is that of the configured one. */
-export async function hostOf(s: Session, at: Recorded): Promise<{ engine: AnyEngine; identity: string }> {
+export async function hostOf(s: Session, at: Entry): Promise<{ engine: AnyEngine; identity: string }> {
   const settings = await s.ready;
   if (settings === undefined) throw new ProviderError("bug", "the host is still unknown although it is needed");
   const current = await s.hosts.at(settings);
@@ -63,14 +63,14 @@ export async function hostOf(s: Session, at: Recorded): Promise<{ engine: AnyEng
 }
 
 /** What a step may tell, with the name of the resource. */
-export const stepOf = (s: Session, at: Recorded): Omit<Step, "made"> => ({
+export const stepOf = (s: Session, at: Entry): Omit<Step, "made"> => ({
   signal: s.hosts.signal,
   report: (line) => {
     void s.say(`${nameOf(s.kind, at)}: ${line}`, s.checked.get(fingerprint(at.declared))?.urn);
   },
 });
 
-export const nameOf = (kind: Kind, at: Recorded): string => {
+export const nameOf = (kind: Kind, at: Entry): string => {
   const { name } = at.declared;
   return typeof name === "string" ? name : kind.title;
 };

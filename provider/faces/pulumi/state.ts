@@ -5,7 +5,7 @@ import { type Fields, hasUnknown, isFields, isUnknown, mapFields } from "../../c
 import { decode, encode } from "./wire.js";
 
 /** What the engine keeps of a resource, taken apart. */
-export interface Recorded {
+export interface Entry {
   /** Code that leads the engine back to this provider. */
   readonly stub: unknown;
   /** Identity of the host it is on; `undefined` before the first check, and UNKNOWN when a preview does not know it. */
@@ -14,6 +14,8 @@ export interface Recorded {
   readonly urn: string | undefined;
   /** Properties that were declared, in the kind's names. */
   readonly declared: Fields;
+  /** What the host answered last, in the kind's names. */
+  readonly outputs: Fields;
 }
 
 const STUB = "__provider";
@@ -22,34 +24,36 @@ const URN = "__urn";
 const UNDECLARED = "__undeclared";
 
 /** What a program sent, before it is checked: all of it is declared. */
-export function written(sent: Fields): Recorded {
+export function written(sent: Fields): Entry {
   const { [STUB]: stub, [URN]: urn, host, [UNDECLARED]: _, ...rest } = sent;
   return {
     stub,
     host: decode(host),
     urn: typeof urn === "string" ? urn : undefined,
     declared: mapFields(rest, decode),
+    outputs: {},
   };
 }
 
 /** Checked inputs or recorded outputs: what is a property of the kind and was declared. */
-export function recorded(kind: Kind, sent: Fields): Recorded {
+export function recorded(kind: Kind, sent: Fields): Entry {
   const undeclared = Array.isArray(sent[UNDECLARED]) ? sent[UNDECLARED] : [];
   const all = written(sent);
   const declared = mapFields(all.declared, (v, key) =>
     key in kind.properties && !undeclared.includes(key) ? v : undefined,
   );
-  return { ...all, declared };
+  const outputs = mapFields(all.declared, (v, key) => (key in kind.outputs ? v : undefined));
+  return { ...all, declared, outputs };
 }
 
 /** Inputs as the engine keeps them. */
-export const inputsOf = (kind: Kind, declared: Fields, { stub, host }: Pick<Recorded, "stub" | "host">): Fields => ({
+export const inputsOf = (kind: Kind, declared: Fields, { stub, host }: Pick<Entry, "stub" | "host">): Fields => ({
   ...encode(kind.properties, { ...declared, host }),
   [STUB]: stub,
 });
 
 /** Outputs as the engine keeps them: declared properties with their live values, and what the host answered. */
-export function outputsOf(kind: Kind, kept: Kept<Kind>, at: Pick<Recorded, "stub" | "host">): Fields {
+export function outputsOf(kind: Kind, kept: Kept<Kind>, at: Pick<Entry, "stub" | "host">): Fields {
   const outputs: Fields = kept.outputs;
   const undeclared = Object.keys(kind.outputs).filter((key) => key in kind.properties && !(key in kept.inputs));
   return {

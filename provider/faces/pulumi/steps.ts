@@ -3,7 +3,7 @@ import { type Fields, hasUnknown, mapFields } from "../../core/values.js";
 import { type Differing, type DiffResult, difference } from "./difference.js";
 import { Unfinished } from "./failures.js";
 import { hostOf, type Inputs, type Session, stepOf } from "./session.js";
-import { fingerprint, inputsOf, outputsOf, type Recorded, recorded } from "./state.js";
+import { type Entry, fingerprint, inputsOf, outputsOf, recorded } from "./state.js";
 
 export interface ReadResult {
   /** Absent when the host said that it is gone. */
@@ -40,7 +40,7 @@ export async function read(s: Session, id: string, props: Fields): Promise<ReadR
   const { engine, identity } = await hostOf(s, at);
   // A get by id comes with what the program wrote; a refresh with what was recorded.
   const declared: Fields = at.host === undefined ? engine.check(at.declared).inputs : at.declared;
-  const kept = await engine.read(id, declared as Inputs);
+  const kept = await engine.read(id, declared as Inputs, at.outputs);
   if (kept === undefined) return {};
   const here = { ...at, host: identity };
   return { id: kept.id, props: outputsOf(s.kind, kept, here), inputs: inputsOf(s.kind, kept.inputs, here) };
@@ -64,7 +64,7 @@ export async function remove(s: Session, id: string, props: Fields): Promise<voi
 }
 
 /** A partial failure in Pulumi's form. Where the host could not say what it has, what was wanted is kept. */
-function unfinished({ kind }: Session, error: unknown, at: Recorded, olds: Fields): unknown {
+function unfinished({ kind }: Session, error: unknown, at: Entry, olds: Fields): unknown {
   if (!(error instanceof PartialFailure)) return error;
   const { id, kept, failure } = error;
   if (kept !== undefined) return new Unfinished(id, outputsOf(kind, kept, at), failure);
