@@ -4,7 +4,9 @@ import type { Duplex } from "node:stream";
  * A way to carry bytes to a host.
  *
  * Streams returned here are ordinary `Duplex` streams: `destroy()` closes them, and when the way to the host is lost
- * they fail with a `ProviderError` of code `dropped` (a local socket with Node's own error). An `AbortSignal` stops the opening only, never an open stream.
+ * they fail with a `ProviderError` of code `dropped` (a local socket with Node's own error). A failure before anybody
+ * listens does not end the process: look at `destroyed` and `errored`. An `AbortSignal` stops the opening only, never
+ * an open stream.
  */
 export interface Transport {
   /**
