@@ -13,7 +13,7 @@ import type { Procedure } from "./procedures/procedure.js";
 import { Slots } from "./slots.js";
 import { type Chunk, type ReceivedChunk, ServerStream } from "./streams.js";
 import { receiveAll, type Sent, sendAll } from "./transfer.js";
-import { errorBody } from "./types.js";
+import { type DomainRef, errorBody, type NetworkRef, type PoolRef, type SecretRef } from "./types.js";
 import { type Header, MessageType, Program, Status } from "./wire.js";
 import { XdrError, XdrReader, XdrWriter } from "./xdr.js";
 
@@ -33,6 +33,9 @@ export interface ConnectionOptions {
   /** Told of bytes behind a reply that the table does not know: a newer daemon, or a mistake in the table. */
   readonly onTrailing?: ((procedure: string, bytes: number) => void) | undefined;
 }
+
+/** The one object whose events are wanted. */
+export type Target = DomainRef | NetworkRef | PoolRef | SecretRef;
 
 interface Pending {
   /** Takes the reply; the connection is lost when it is `undefined`. */
@@ -112,18 +115,18 @@ export class Connection {
    * Calls one procedure. Rejects with `dropped` when the connection was lost after sending, with `unreachable` when
    * before, with `timeout` when the time is over; a call that was given up keeps its place until its answer arrives.
    */
-  async call<A, R>(procedure: Procedure<A, R>, args: A, options: Patience = {}): Promise<R> {
+  async call<A, R>(procedure: Procedure<A, R>, args: NoInfer<A>, options: Patience = {}): Promise<R> {
     return await this.start(procedure, args, options);
   }
 
   /**
    * Opens an upload and sends `source`, with back-pressure; `flags` must have the sparse bit when there are holes. The
    * daemon does not notice a source that is too short: compare the returned `total`.
-   * Chunks must not be changed after they were handed over. `timeoutMs` holds for the opening call only.
+   * What the source throws is thrown unchanged, after the daemon was told. Chunks must not be changed after they were handed over. `timeoutMs` holds for the opening call only.
    */
   async upload<A extends { readonly flags?: number | undefined }>(
     procedure: Procedure<A, unknown>,
-    args: A,
+    args: NoInfer<A>,
     source: AsyncIterable<Chunk>,
     options: Patience = {},
   ): Promise<Sent> {
@@ -141,7 +144,7 @@ export class Connection {
    */
   async *download<A>(
     procedure: Procedure<A, unknown>,
-    args: A,
+    args: NoInfer<A>,
     options: Patience = {},
   ): AsyncGenerator<ReceivedChunk, void, undefined> {
     const { stream, end } = await this.openStream(procedure, args, options);
@@ -153,7 +156,7 @@ export class Connection {
   }
 
   /** Subscribes to one kind of event, of `target` only when given. Returns the way to end it, which never rejects because the connection is gone. */
-  async on<T>(kind: EventKind<T>, handler: Handler<T>, target?: unknown): Promise<() => Promise<void>> {
+  async on<T>(kind: EventKind<T>, handler: Handler<T>, target?: Target): Promise<() => Promise<void>> {
     let callbackId = -1;
     this.listeners.expect();
     try {
@@ -321,7 +324,7 @@ function encode<A>({ name, args: codec }: Procedure<A, unknown>, args: A): Buffe
     codec.write(writer, args);
   } catch (error) {
     if (error instanceof XdrError) throw new ProviderError("invalid", `${name}: ${error.message}`, { cause: error });
-    throw error;
+    throw toProviderError(error);
   }
   return writer.done();
 }

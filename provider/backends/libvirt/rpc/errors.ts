@@ -44,23 +44,28 @@ const FILES =
   "The daemon's QEMU user must be able to read the file and to enter every folder above it; check the owner, the permissions and the AppArmor or SELinux rules of the host.";
 
 const byCode: ReadonlyMap<number, Meaning> = new Map<number, Meaning>([
-  ...[E.noDomain, E.noNetwork, E.noPool, E.noVolume, E.noSecret, E.noSnapshot, E.noNwfilter].map(
+  ...[E.noDomain, E.noNetwork, E.noPool, E.noVolume, E.noSecret, E.noSnapshot, E.noNwfilter, E.noNodeDevice].map(
     (code): [number, Meaning] => [code, { code: "not-found" }],
   ),
   ...[E.volumeExists, E.domainExists, E.networkExists].map((code): [number, Meaning] => [code, { code: "exists" }]),
   [E.operationDenied, { code: "denied", hint: READ_ONLY }],
   [E.accessDenied, { code: "denied", hint: POLKIT }],
   [E.authFailed, { code: "denied", hint: POLKIT }],
+  [E.authCancelled, { code: "denied", hint: POLKIT }],
+  [E.authUnavailable, { code: "denied", hint: POLKIT }],
   [
     E.operationTimeout,
     { code: "timeout", hint: "Another operation on the same object was still running; try again when it has ended." },
   ],
   [E.agentTimeout, { code: "timeout", hint: "The guest agent did not answer; check that it runs in the guest." }],
   [E.agentUnresponsive, { code: "failed", hint: "Install and start the QEMU guest agent in the guest." }],
+  [E.resourceBusy, { code: "busy" }],
+  [E.argumentUnsupported, { code: "unsupported" }],
   [E.noSupport, { code: "unsupported" }],
   [E.operationUnsupported, { code: "unsupported" }],
   [E.configUnsupported, { code: "unsupported" }],
   [E.xml, { code: "invalid" }],
+  [E.xmlDetail, { code: "invalid" }],
   [E.schema, { code: "invalid" }],
   [E.invalidArgument, { code: "invalid" }],
   [E.noMemory, { code: "failed", hint: "The daemon ran out of memory." }],

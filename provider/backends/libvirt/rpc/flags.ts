@@ -88,7 +88,7 @@ export const PoolState = { inactive: 0, building: 1, running: 2, degraded: 3, in
 export const VolumeCreate = { preallocateMetadata: 1, reflink: 2, validate: 4 } as const;
 /** `volumes.resize`. */
 export const VolumeResize = { allocate: 1, delta: 2, shrink: 4 } as const;
-/** `volumes.info`. */
+/** `volumes.infoFlags`. */
 export const VolumeInfo = { allocation: 0, physical: 1 } as const;
 /** `volumes.upload` and `.download`. */
 export const Stream = { sparse: 1 } as const;

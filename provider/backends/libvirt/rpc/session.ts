@@ -56,7 +56,7 @@ export class Session {
    * Calls one procedure on the control connection. A call that was not sent because the connection turned out to be
    * dead is sent on a new one, up to `DIALS` times in all.
    */
-  async call<A, R>(procedure: Procedure<A, R>, args: A, patience: Patience = {}): Promise<R> {
+  async call<A, R>(procedure: Procedure<A, R>, args: NoInfer<A>, patience: Patience = {}): Promise<R> {
     const timeoutMs = patience.timeoutMs ?? (procedure.slow ? undefined : QUICK);
     for (let attempt = 1; ; attempt++) {
       const connection = await this.live(patience.signal);
@@ -71,7 +71,7 @@ export class Session {
   /** As `Connection.upload`, on a connection of its own; a third transfer waits for one of two others. */
   async upload<A extends { readonly flags?: number | undefined }>(
     procedure: Procedure<A, unknown>,
-    args: A,
+    args: NoInfer<A>,
     source: AsyncIterable<Chunk>,
     patience: Patience = {},
   ): Promise<Sent> {
@@ -86,7 +86,7 @@ export class Session {
   /** As `Connection.download`, on a connection of its own. The place is kept until the consumer is done. */
   async *download<A>(
     procedure: Procedure<A, unknown>,
-    args: A,
+    args: NoInfer<A>,
     patience: Patience = {},
   ): AsyncGenerator<ReceivedChunk, void, undefined> {
     const connection = await this.transfer(procedure.name, patience.signal);

@@ -22,8 +22,10 @@ export async function sendAll(stream: ServerStream, source: AsyncIterable<Chunk>
         data += value.length;
       } else {
         if (!sparse) throw new ProviderError("bug", "a hole in a stream that is not sparse");
-        await stream.skip(Number(value.hole));
-        holes += Number(value.hole);
+        const hole = Number(value.hole);
+        if (!Number.isSafeInteger(hole) || hole < 0) throw new ProviderError("bug", `a hole of ${hole} bytes`);
+        await stream.skip(hole);
+        holes += hole;
       }
     }
     await stream.finish();

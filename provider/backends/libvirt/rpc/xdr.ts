@@ -18,26 +18,31 @@ export class XdrWriter {
   int(value: number): void {
     if (!Number.isInteger(value) || value < -0x8000_0000 || value > 0x7fff_ffff)
       throw new XdrError(`${value} is no int`);
-    this.buffer.writeInt32BE(value, this.grow(4));
+    const at = this.grow(4);
+    this.buffer.writeInt32BE(value, at);
   }
 
   uint(value: number): void {
     if (!Number.isInteger(value) || value < 0 || value > 0xffff_ffff) throw new XdrError(`${value} is no unsigned int`);
-    this.buffer.writeUInt32BE(value, this.grow(4));
+    const at = this.grow(4);
+    this.buffer.writeUInt32BE(value, at);
   }
 
   hyper(value: bigint): void {
     if (BigInt.asIntN(64, value) !== value) throw new XdrError(`${value} is no hyper`);
-    this.buffer.writeBigInt64BE(value, this.grow(8));
+    const at = this.grow(8);
+    this.buffer.writeBigInt64BE(value, at);
   }
 
   uhyper(value: bigint): void {
     if (BigInt.asUintN(64, value) !== value) throw new XdrError(`${value} is no unsigned hyper`);
-    this.buffer.writeBigUInt64BE(value, this.grow(8));
+    const at = this.grow(8);
+    this.buffer.writeBigUInt64BE(value, at);
   }
 
   double(value: number): void {
-    this.buffer.writeDoubleBE(value, this.grow(8));
+    const at = this.grow(8);
+    this.buffer.writeDoubleBE(value, at);
   }
 
   /** Bytes of a length that both sides know. */

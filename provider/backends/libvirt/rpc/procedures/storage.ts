@@ -36,8 +36,9 @@ export const volumes = procedures("volume", {
   byName: call(95, struct({ pool, name: str }), volume),
   byKey: call(96, struct({ key: str }), volume),
   byPath: call(97, struct({ path: str }), volume),
+  info: call(98, struct({ vol: volume }), info),
   /** With the flag `VolumeInfo.physical` the third number is the physical size. */
-  info: call(378, struct({ vol: volume, flags }), info),
+  infoFlags: call(378, struct({ vol: volume, flags }), info),
   xml: call(99, struct({ vol: volume, flags }), str),
   path: call(100, struct({ vol: volume }), str),
   /** An upload. `length` 0 is "to the end"; the daemon does not check that so much arrives. */
