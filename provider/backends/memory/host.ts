@@ -53,7 +53,7 @@ export function fileHost(identity: string, path: string): MemoryHost {
         await rename(fresh, path);
         return answer;
       }).catch((error: unknown) => {
-        throw isProviderError(error) ? error : silent(path, error);
+        throw codeOf(error) === undefined || isProviderError(error) ? error : silent(path, error);
       }),
   };
 }

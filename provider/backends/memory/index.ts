@@ -1,12 +1,20 @@
 import { isAbsolute, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ProviderError } from "../../core/errors.js";
-import { type AnyBackend, backend } from "../backend.js";
+import { type AnyBackend, type Backend, backend } from "../backend.js";
 import { fileHost, type MemoryHost, privateHost } from "./host.js";
 import { network } from "./network.js";
 import { storagePool } from "./storage-pool.js";
 import { virtualMachine } from "./virtual-machine.js";
 import { volume } from "./volume.js";
+
+/** One driver for each kind. */
+export const drivers: Backend<MemoryHost>["drivers"] = {
+  StoragePool: storagePool,
+  Volume: volume,
+  Network: network,
+  VirtualMachine: virtualMachine,
+};
 
 /**
  * A backend of pretended hosts, which keep every promise and run nothing. `memory:` is one host that lives as long as
@@ -23,7 +31,7 @@ export function memoryBackend(): AnyBackend {
       return identity === "memory:" ? own : fileHost(identity, fileURLToPath(identity.replace("memory:", "file:")));
     },
     close: async () => undefined,
-    drivers: { StoragePool: storagePool, Volume: volume, Network: network, VirtualMachine: virtualMachine },
+    drivers,
   });
 }
 
