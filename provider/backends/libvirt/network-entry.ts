@@ -1,0 +1,67 @@
+import { isProviderError } from "../../core/errors.js";
+import type { LibvirtHost } from "./host.js";
+import type { HostEntry } from "./network-ip.js";
+import { ErrorCode } from "./rpc/codes.js";
+import { libvirtCode } from "./rpc/errors.js";
+import { Affect, NetworkSection, NetworkUpdate } from "./rpc/flags.js";
+import { networks } from "./rpc/procedures/network.js";
+import type { NetworkRef } from "./rpc/types.js";
+import { type Tree, write } from "./xml.js";
+
+/** One entry that is added to or deleted from a network while it may run. */
+export interface Edit {
+  readonly command: "addLast" | "delete";
+  readonly section: "dhcpHost" | "dhcpRange" | "dnsHost";
+  readonly element: Tree;
+}
+
+export const hostElement = ({ mac, address, name }: HostEntry): Tree => ["host", { mac, name, ip: address }];
+
+/**
+ * Carries out one edit, live and in the definition, or in the definition of a network that does not run. The daemon
+ * does it in one step: it refuses an added host when its MAC, its address or its name has an entry, and a deletion when
+ * nothing matches (both are code 55; measured on 9.0). Where what runs and what is defined differ, each is brought to
+ * the wanted state by itself.
+ */
+export async function edit(host: LibvirtHost, net: NetworkRef, change: Edit): Promise<void> {
+  host.inventory.forget();
+  try {
+    await send(host, net, change, Affect.live | Affect.config);
+  } catch (error) {
+    if (libvirtCode(error) !== ErrorCode.operationInvalid) throw error;
+    if (notRunning(error)) return send(host, net, change, Affect.config);
+    const each = [await attempt(host, net, change, Affect.config), await attempt(host, net, change, Affect.live)];
+    if (each.every((done) => !done)) throw error;
+  }
+}
+
+/** Whether the daemon refused because another entry has the MAC, the address or the name. */
+export const isClash = (error: unknown): boolean =>
+  libvirtCode(error) === ErrorCode.operationInvalid && isProviderError(error) && /existing|already/i.test(error.fact);
+
+/** Whether there was nothing to delete. */
+export const isMissing = (error: unknown): boolean =>
+  libvirtCode(error) === ErrorCode.operationInvalid && isProviderError(error) && /locate/i.test(error.fact);
+
+async function attempt(host: LibvirtHost, net: NetworkRef, change: Edit, flags: number): Promise<boolean> {
+  try {
+    await send(host, net, change, flags);
+    return true;
+  } catch (error) {
+    if (libvirtCode(error) === ErrorCode.operationInvalid) return false;
+    throw error;
+  }
+}
+
+/** The order of command and section on the wire is the one of libvirt 7.2 and newer; older daemons swap them. */
+const send = (host: LibvirtHost, net: NetworkRef, { command, section, element }: Edit, flags: number) =>
+  host.session.call(networks.update, {
+    net,
+    command: NetworkUpdate[command],
+    section: NetworkSection[section],
+    parentIndex: -1,
+    xml: write(element),
+    flags,
+  });
+
+const notRunning = (error: unknown): boolean => isProviderError(error) && /not running/i.test(error.fact);

@@ -1,0 +1,53 @@
+import { type Cidr, parseCidr, toNumber } from "../../kinds/address.js";
+import { readMark } from "./network-mark.js";
+import { attribute, attributeAt, childrenOf, type Element, find } from "./xml.js";
+
+/** A fixed address for one MAC. */
+export interface HostEntry {
+  readonly mac: string;
+  readonly address: string;
+  readonly name: string | undefined;
+}
+
+/** The IPv4 side of a network's description. */
+export interface NetworkAddresses {
+  /** `undefined` where the network has none, or one that crossvisor cannot manage. */
+  readonly cidr: Cidr | undefined;
+  /** The host's own address in it. */
+  readonly hostAddress: string | undefined;
+  readonly range: { readonly start: string; readonly end: string } | undefined;
+  readonly entries: readonly HostEntry[];
+}
+
+/** The first IPv4 `<ip>`: libvirt serves DHCP on one only. */
+export const ipv4Of = (network: Element): Element | undefined =>
+  childrenOf(network, "ip").find((ip) => (attribute(ip, "family") ?? "ipv4") === "ipv4");
+
+export function addressesOf(network: Element): NetworkAddresses {
+  const ip = ipv4Of(network);
+  const hostAddress = attribute(ip, "address");
+  const prefix = attribute(ip, "prefix") ?? prefixOf(attribute(ip, "netmask"));
+  const dhcp = ip && find(ip, "dhcp");
+  const range = dhcp && find(dhcp, "range");
+  const [start, end] = [attribute(range, "start"), attribute(range, "end")];
+  return {
+    cidr: hostAddress === undefined ? undefined : parseCidr(`${hostAddress}/${prefix ?? 24}`),
+    hostAddress,
+    range: start === undefined || end === undefined ? undefined : { start, end },
+    entries: dhcp === undefined ? [] : childrenOf(dhcp, "host").flatMap(entryOf),
+  };
+}
+
+/** How a network of crossvisor addresses its guests, from its inactive definition; `none` for what others made. */
+export const addressingOfXml = (network: Element) => readMark(network)?.addressing ?? "none";
+
+export const modeAttribute = (network: Element): string | undefined =>
+  find(network, "forward") && (attributeAt(network, "forward", "mode") ?? "nat");
+
+const entryOf = (host: Element): HostEntry[] => {
+  const [mac, address] = [attribute(host, "mac")?.toLowerCase(), attribute(host, "ip")];
+  return mac === undefined || address === undefined ? [] : [{ mac, address, name: attribute(host, "name") }];
+};
+
+const prefixOf = (netmask: string | undefined): string | undefined =>
+  netmask === undefined ? undefined : String(32 - Math.log2(2 ** 32 - toNumber(netmask)));
