@@ -1,10 +1,10 @@
-import { differences, project } from "../../core/compare.js";
+import { type Difference, differences, project } from "../../core/compare.js";
 import type { Observed } from "../../core/driver.js";
 import { ProviderError } from "../../core/errors.js";
 import type { Kind } from "../../core/kind.js";
 import { type Fields, hasUnknown, knownPart, same } from "../../core/values.js";
 import { type AnyEngine, type Inputs, nameOf } from "./session.js";
-import { type Entry, settle } from "./state.js";
+import { anywhere, type Entry, settle } from "./state.js";
 import { changeWords, unknownWords } from "./words.js";
 
 /** What the dynamic provider process passes on to Pulumi's engine. */
@@ -47,11 +47,8 @@ export async function difference(at: Differing, engine: AnyEngine): Promise<Answ
   const replacing = (names: readonly string[]): DiffResult =>
     names.length === 0 ? {} : { replaces: [...new Set(names)], deleteBeforeReplace: true };
   if (found.length === 0) return { result: {}, lines: [] };
-  if (!at.spoken) {
-    const lost = found.filter((d) => d.effect === "replace").map((d) => d.property);
-    if (lost.length > 0) allowReplace(at, lost.join(", "), "what it depends on is replaced");
-    return { result: replacing(lost), lines: [] };
-  }
+  if (!at.spoken) return { result: replacing(dependent(at, found)), lines: [] };
+
   const present = await look(at, engine);
   const before = present.now === undefined ? was.declared : live(at, present.now);
   const wanted = settle(kind.properties, before, will.declared);
@@ -67,6 +64,18 @@ export async function difference(at: Differing, engine: AnyEngine): Promise<Answ
     result: { ...replacing(replaces), ...(silent ? { changes: true } : {}) },
     lines: [...present.lines, ...lines],
   };
+}
+
+/**
+ * What a resource loses while something it depends on is deleted and made again. What refers to that thing holds it in
+ * use, so it has to go first and to come back after it.
+ */
+function dependent(at: Differing, found: readonly Difference[]): readonly string[] {
+  const lost = found
+    .filter((d) => d.effect === "replace" || anywhere(at.kind.properties[d.property], (p) => p.reference !== undefined))
+    .map((d) => d.property);
+  if (lost.length > 0) allowReplace(at, lost.join(", "), "what it depends on is replaced");
+  return lost;
 }
 
 const name = ({ kind, will }: Differing): string => nameOf(kind, will);

@@ -1,6 +1,6 @@
 import type { Kept } from "../../core/engine.js";
 import type { Kind } from "../../core/kind.js";
-import type { Properties, Shape } from "../../core/schema.js";
+import type { AnyProperty, Properties, Shape } from "../../core/schema.js";
 import { type Fields, hasUnknown, isFields, isUnknown, mapFields } from "../../core/values.js";
 import { decode, encode } from "./wire.js";
 
@@ -88,4 +88,14 @@ function settleOne(shape: Shape | undefined, before: unknown, wanted: unknown): 
   if (!isFields(wanted)) return wanted;
   const inner = shape?.type === "object" ? shape.fields : {};
   return settle(inner, isFields(before) ? before : {}, wanted);
+}
+
+/** Does the test hold for a property or for anything inside it? */
+export function anywhere(property: AnyProperty | undefined, test: (p: AnyProperty) => boolean): boolean {
+  if (property === undefined) return false;
+  const { shape } = property;
+  if (test(property)) return true;
+  if (shape.type === "object") return Object.values(shape.fields).some((p) => anywhere(p, test));
+  if (shape.type === "list") return anywhere(shape.items, test);
+  return shape.type === "map" && anywhere(shape.values, test);
 }

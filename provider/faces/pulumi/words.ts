@@ -3,6 +3,7 @@ import type { Change } from "../../core/driver.js";
 import type { AnyProperty, Effect, Properties } from "../../core/schema.js";
 import { showBytes } from "../../core/units.js";
 import { hasUnknown, isFields, knownPart } from "../../core/values.js";
+import { anywhere } from "./state.js";
 
 const EFFECTS: Readonly<Record<Effect, string>> = {
   live: "live",
@@ -46,12 +47,5 @@ function leaf(property: AnyProperty | undefined, field: string | undefined): Any
   return leaf(shape.fields[first], rest.length === 0 ? undefined : rest.join("."));
 }
 
-/** A whole value is shown only when nothing inside it is secret; a difference inside names its own field. */
-function holdsSecret(property: AnyProperty | undefined): boolean {
-  if (property === undefined) return false;
-  const { shape } = property;
-  if (property.secret === true) return true;
-  if (shape.type === "object") return Object.values(shape.fields).some(holdsSecret);
-  if (shape.type === "list") return holdsSecret(shape.items);
-  return shape.type === "map" && holdsSecret(shape.values);
-}
+// A whole value is shown only when nothing inside it is secret; a difference inside names its own field.
+const holdsSecret = (property: AnyProperty | undefined): boolean => anywhere(property, (p) => p.secret === true);
