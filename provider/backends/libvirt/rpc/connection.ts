@@ -22,6 +22,9 @@ export const CALLS_MAX = 4;
 /** Places of those that slow calls may take, so that quick ones never wait behind starts. */
 export const SLOW_MAX = 2;
 
+/** Milliseconds for a registration or the end of one. */
+const REGISTRATION = 30_000;
+
 export interface ConnectionOptions {
   /** Milliseconds of silence after which the daemon is pinged; after `keepaliveCount` (default 5) of them without any byte the connection is lost. Default: never. */
   readonly keepaliveMs?: number | undefined;
@@ -66,6 +69,7 @@ export class Connection {
   private readonly streams = new Map<number, ServerStream>();
   private readonly listeners = new Listeners();
   private serial = 0;
+  private abandoned = 0;
 
   /** Speaks at once over `duplex`, which it owns from now on. Use `Connection.open` for one that can be used. */
   constructor(
@@ -109,6 +113,11 @@ export class Connection {
   /** Why the connection cannot be used any more, or `undefined` while it can. */
   get error(): Error | undefined {
     return this.link.error;
+  }
+
+  /** Whether every place is held by a call that its caller gave up: nothing more can be sent. */
+  get stuck(): boolean {
+    return this.abandoned >= CALLS_MAX;
   }
 
   /**
@@ -165,13 +174,13 @@ export class Connection {
         callbackId = id;
         this.listeners.add(kind, id, handler);
       };
-      await this.start(kind.register, args, { accept });
+      await this.start(kind.register, args, { accept, timeoutMs: REGISTRATION });
     } finally {
       this.listeners.settle();
     }
     return async () => {
       if (!this.listeners.remove(kind as EventKind<unknown>, callbackId) || this.error !== undefined) return;
-      await this.call(kind.deregister, { callbackId }).catch(ignoreLost);
+      await this.call(kind.deregister, { callbackId }, { timeoutMs: REGISTRATION }).catch(ignoreLost);
     };
   }
 
@@ -200,10 +209,12 @@ export class Connection {
         let givenUpOn = false;
         const giveUp = (): void => {
           givenUpOn = true;
+          this.abandoned++;
           reject(givenUp(procedure.name, signal?.reason, true));
         };
         const settle: Pending["settle"] = (reply) => {
           signal?.removeEventListener("abort", giveUp);
+          if (givenUpOn) this.abandoned--;
           release();
           try {
             const value = this.open(procedure, reply);

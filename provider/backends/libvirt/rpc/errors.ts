@@ -120,9 +120,10 @@ export function toProviderError(error: unknown, where?: Where): ProviderError {
   });
 }
 
-/** One line without a full stop at its end. */
+/** One line without a full stop at its end; the document that a parser quotes behind its complaint is left out. */
 const oneLine = (message: string): string =>
   message
+    .replace(/\r?\n\s*<[\s\S]*$/, "")
     .replace(/\s*\r?\n\s*/g, "; ")
     .trim()
     .replace(/[.;\s]+$/, "");

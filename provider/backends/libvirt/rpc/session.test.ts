@@ -104,6 +104,15 @@ describe("Session", () => {
     expect(host.peers).toHaveLength(2);
   });
 
+  it("leaves a connection whose places are all held by calls that were given up", async () => {
+    const host = new ScriptedHost();
+    const session = open(host);
+    const calls = Array.from({ length: 4 }, () => failure(session.call(domains.xml, { dom }, { timeoutMs: 10 })));
+    for (const error of await Promise.all(calls)) expect(error).toMatchObject({ code: "timeout" });
+    expect(await session.call(connect.type, undefined)).toBe("QEMU");
+    expect(host.peers).toHaveLength(2);
+  });
+
   it("transfers on at most two connections of their own, and uses them again", async () => {
     const host = new ScriptedHost((frame, peer) => {
       if (isCallOf(volumes.upload, frame)) peer.reply(frame, volumes.upload, undefined);

@@ -143,7 +143,10 @@ export class Session {
         if (this.control === opening) this.control = undefined;
       });
     }
-    return await unless(signal, this.control);
+    const connection = await unless(signal, this.control);
+    if (!connection.stuck) return connection;
+    connection.destroy();
+    return await this.live(signal);
   }
 
   private async openControl(onLost: () => void): Promise<Connection> {
