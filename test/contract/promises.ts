@@ -74,13 +74,17 @@ const once: Promised = async (stand, kind) => {
   expect(second).toEqual(first);
 };
 
-/** An earlier attempt made it with other words that can be changed in place. */
+/** Other words that can be changed in place. */
+async function otherwise(stand: Stand, kind: KindName, base: Words): Promise<Words> {
+  const [, walk] = Object.entries(walks[kind]).find(([title]) => title !== "owner") ?? [];
+  return { ...base, ...(await walk?.(stand, base))?.[0] };
+}
+
+/** An earlier attempt made it with other words. */
 const goesOn: Promised = async (stand, kind) => {
   const base = await stand.words(kind);
-  const [, walk] = Object.entries(walks[kind]).find(([title]) => title !== "owner") ?? [];
-  const [change] = (await walk?.(stand, base)) ?? [];
   const first = await stand.create(kind, base);
-  const words = { ...base, ...change };
+  const words = await otherwise(stand, kind, base);
   const second = await stand.create(kind, words);
   expect(second.id).toBe(first.id);
   expect(await planned(stand, kind, second, stand.checked(kind, words))).toMatchObject({ action: "none" });
@@ -182,12 +186,13 @@ const adopts =
     const base = await stand.words(kind);
     const theirs = await stand.create(kind, { ...base, owner: STRANGER });
     const before = await seen(stand, kind, theirs);
-    const words = { ...base, owner: OWNER, adopt: by === "id" ? theirs.id : base["name"] };
+    const adopt = by === "id" ? theirs.id : base["name"];
+    const words = { ...(await otherwise(stand, kind, base)), owner: OWNER, adopt };
     expect(await stand.engine(kind).examine(stand.checked(kind, words))).toEqual([]);
     const mine = await stand.create(kind, words);
     expect(mine.id).toBe(theirs.id);
     expect(unowned((await seen(stand, kind, mine)).properties)).toEqual(unowned(before.properties));
-    // What is left of the plan is at most its owner, and that is settled by an update.
+    // What the declaration says otherwise is the next update's work.
     const wanted = stand.checked(kind, words);
     const settled = await stand.engine(kind).update(mine.id, mine.inputs, wanted, step());
     expect(await planned(stand, kind, settled, wanted)).toMatchObject({ action: "none" });
