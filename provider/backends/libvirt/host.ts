@@ -4,12 +4,14 @@ import { type Facts, readFacts } from "./facts.js";
 import { Inventory } from "./inventory.js";
 import { Session } from "./rpc/session.js";
 import { type HostUri, parseUri } from "./uri.js";
+import { Watch } from "./watch.js";
 
 /** One libvirt host, as its drivers use it. */
 export interface LibvirtHost {
   readonly uri: HostUri;
   readonly session: Session;
   readonly inventory: Inventory;
+  readonly watch: Watch;
   facts(): Promise<Facts>;
   close(): Promise<void>;
 }
@@ -24,6 +26,7 @@ export function openHost(settings: Settings, counts?: Map<string, number>): Libv
     uri,
     session,
     inventory: new Inventory(session),
+    watch: new Watch(session),
     facts: () => {
       facts ??= readFacts(session).catch((error: unknown) => {
         facts = undefined;

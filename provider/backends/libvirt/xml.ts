@@ -92,8 +92,8 @@ export function ensure(parent: Element, path: string): Element {
 
 /** Replaces the text of the element at `path`; `undefined` removes the element. */
 export function setText(parent: Element, path: string, text: string | undefined): void {
-  if (text === undefined) return removeElement(find(parent, path));
-  ensure(parent, path).textContent = text;
+  if (text === undefined) removeElement(find(parent, path));
+  else ensure(parent, path).textContent = text;
 }
 
 export const removeElement = (element: Element | undefined): void => {
@@ -106,16 +106,25 @@ export function write(tree: Tree): string {
   return toText(build(document, tree));
 }
 
-function build(document: Document, [name, attributes = {}, ...content]: Tree): Element {
-  const namespace =
-    attributes["xmlns"] ??
-    Object.entries(attributes).find(([k]) => name.startsWith(`${k.slice(6)}:`) && k.startsWith("xmlns:"))?.[1];
-  const made =
-    namespace === undefined ? document.createElement(name) : document.createElementNS(String(namespace), name);
-  for (const [key, value] of Object.entries(attributes)) if (value !== undefined) made.setAttribute(key, String(value));
+const XMLNS = "http://www.w3.org/2000/xmlns/";
+
+/** `known` holds the prefixes that elements above have declared. */
+function build(document: Document, tree: Tree, known: Readonly<Record<string, string>> = {}): Element {
+  const [name, attributes = {}, ...content] = tree;
+  const prefixes = { ...known };
+  for (const [key, value] of Object.entries(attributes))
+    if (key.startsWith("xmlns:") && value !== undefined) prefixes[key.slice(6)] = String(value);
+  const prefix = name.includes(":") ? name.split(":")[0] : undefined;
+  const namespace = prefix === undefined ? null : (prefixes[prefix] ?? null);
+  const made = document.createElementNS(namespace, name);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (value === undefined) continue;
+    if (key.startsWith("xmlns:")) made.setAttributeNS(XMLNS, key, String(value));
+    else made.setAttribute(key, String(value));
+  }
   for (const part of content) {
     if (part === undefined || part === false) continue;
-    made.appendChild(typeof part === "string" ? document.createTextNode(part) : build(document, part));
+    made.appendChild(typeof part === "string" ? document.createTextNode(part) : build(document, part, prefixes));
   }
   return made;
 }

@@ -1,0 +1,139 @@
+import { isIPv4 } from "node:net";
+import type { Step } from "../../../core/driver.js";
+import { isProviderError, ProviderError } from "../../../core/errors.js";
+import { isLocalOnly, within } from "../../../kinds/address.js";
+import type { LibvirtHost } from "../host.js";
+import { AddressSource } from "../rpc/flags.js";
+import { domainGuest } from "../rpc/procedures/domain-guest.js";
+import type { DomainRef } from "../rpc/types.js";
+import { attribute, attributeAt, type Element } from "../xml.js";
+import type { NicNote, Notes } from "./notes.js";
+import { agentConnected } from "./power.js";
+import { nicsOf } from "./read.js";
+import type { MachineInputs } from "./types.js";
+
+/** No event announces a lease, so it is asked for this often while somebody waits. Milliseconds. */
+const LEASE_MS = 500;
+
+export type Addresses = Readonly<Record<string, readonly string[]>>;
+
+/** What is asked about addresses: the machine, and as much as is known of it. */
+export interface Asked {
+  readonly dom: DomainRef;
+  readonly active: boolean;
+  readonly config: Element;
+  readonly live: Element | undefined;
+  readonly notes: Notes | undefined;
+  /** Names of the interfaces by MAC. */
+  readonly names: ReadonlyMap<string, string>;
+}
+
+/**
+ * Addresses by interface name: what the network allotted, else the network's leases, else what the guest agent says
+ * when it is connected. Never waits for the guest.
+ */
+export async function addressesOf(host: LibvirtHost, asked: Asked): Promise<Addresses> {
+  const out: Record<string, readonly string[]> = {};
+  for (const [mac, name] of asked.names) out[name] = await ofNic(host, asked, mac);
+  const empty = Object.values(out).some((list) => list.length === 0);
+  if (!empty || !asked.active || asked.live === undefined || !agentConnected(asked.live)) return out;
+  for (const { mac, addresses } of await ofAgent(host, asked.dom)) {
+    const name = asked.names.get(mac);
+    if (name !== undefined && out[name]?.length === 0) out[name] = addresses;
+  }
+  return out;
+}
+
+async function ofNic(host: LibvirtHost, { active, config, notes }: Asked, mac: string): Promise<readonly string[]> {
+  const note = notes?.nics.find((n) => n.mac === mac);
+  if (note?.allotted !== undefined) return [note.allotted.address];
+  const element = nicsOf(config).find((n) => attributeAt(n, "mac", "address")?.toLowerCase() === mac);
+  const uuid = note?.uuid;
+  if (!active || element === undefined || attribute(element, "type") !== "network") return [];
+  return ofLeases(host, note, uuid ?? (await uuidOf(host, attributeAt(element, "source", "network") ?? "")), mac);
+}
+
+async function uuidOf(host: LibvirtHost, name: string): Promise<string | undefined> {
+  return [...(await host.inventory.networks()).values()].find((n) => n.ref.name === name)?.ref.uuid;
+}
+
+async function ofLeases(
+  host: LibvirtHost,
+  note: NicNote | undefined,
+  uuid: string | undefined,
+  mac: string,
+): Promise<readonly string[]> {
+  if (uuid === undefined) return [];
+  try {
+    const leases = await host.inventory.leases({ name: note?.network ?? "", uuid });
+    // The daemon keeps old leases until they end: the one that lasts longest is the guest's present one.
+    const mine = leases
+      .filter((l) => l.mac?.toLowerCase() === mac)
+      .sort((a, b) => Number(b.expires) - Number(a.expires));
+    return [...new Set(mine.map((l) => l.address))];
+  } catch (error) {
+    // A network that is not active, or without DHCP, has no leases.
+    if (isProviderError(error, "failed", "unsupported", "not-found", "invalid")) return [];
+    throw error;
+  }
+}
+
+async function ofAgent(host: LibvirtHost, dom: DomainRef) {
+  try {
+    const answers = await host.session.call(
+      domainGuest.interfaceAddresses,
+      { dom, source: AddressSource.agent, flags: 0 },
+      { timeoutMs: 5000 },
+    );
+    return answers.map(({ mac, addresses }) => ({
+      mac: mac?.toLowerCase() ?? "",
+      addresses: addresses.map((a) => a.address).filter((a) => !isLocalOnly(a)),
+    }));
+  } catch (error) {
+    if (isProviderError(error, "failed", "timeout", "unsupported")) return [];
+    throw error;
+  }
+}
+
+type Wait = NonNullable<MachineInputs["waitForAddress"]>;
+
+/** The first address that fits: of the wanted interface, family and network; never one that is local to the guest. */
+export function chosen(addresses: Addresses, wait: Wait | undefined): string | undefined {
+  const fits = (a: string) =>
+    !isLocalOnly(a) &&
+    (wait === undefined || wait.family === "any" || (wait.family === "ipv4") === isIPv4(a)) &&
+    (wait?.cidr === undefined || within(a, wait.cidr));
+  return Object.entries(addresses)
+    .filter(([name]) => wait?.nic === undefined || name === wait.nic)
+    .flatMap(([, list]) => list)
+    .find(fits);
+}
+
+/** Waits for an address by the declared policy. Throws `timeout` that says what each source knew. */
+export async function waitForAddress(
+  host: LibvirtHost,
+  uuid: string,
+  wait: Wait,
+  look: () => Promise<Addresses>,
+  step: Step,
+): Promise<void> {
+  step.report(`waiting up to ${wait.timeout} s for an address`);
+  let last: Addresses = {};
+  const found = async () => {
+    last = await look();
+    return chosen(last, wait);
+  };
+  const limits = { timeoutMs: wait.timeout * 1000, every: LEASE_MS, signal: step.signal };
+  if ((await host.watch.until(uuid, found, limits)) !== undefined) return;
+  const known = Object.entries(last).map(
+    ([name, list]) => `${name}: ${list.length === 0 ? "no lease, and no guest agent that answers" : list.join(", ")}`,
+  );
+  throw new ProviderError(
+    "timeout",
+    `the guest has no address that fits after ${wait.timeout} s (${known.join("; ") || "it has no interfaces"})`,
+    {
+      where: { property: "waitForAddress" },
+      hint: "Look at the guest's console: does it boot, and does it ask for an address by DHCP?",
+    },
+  );
+}

@@ -1,0 +1,140 @@
+import { dirname } from "node:path";
+import type { Step } from "../../../core/driver.js";
+import { isProviderError, ProviderError } from "../../../core/errors.js";
+import type { LibvirtHost } from "../host.js";
+import { isUuid, uuidOf } from "../identity.js";
+import { Define } from "../rpc/flags.js";
+import { domains } from "../rpc/procedures/domain.js";
+import { type DomainRef, domainRef } from "../rpc/types.js";
+import { waitForAddress } from "./addresses.js";
+import { definition } from "./definition.js";
+import { observe } from "./observe.js";
+import { start } from "./power.js";
+import { chooseVirtualisation, resolveDisks, resolveNics } from "./resolve.js";
+import { seedBytes, seedPlace, seedPool, writeSeed } from "./seed.js";
+import type { MachineInputs, Nic, Resolved, Seed, Virtualisation } from "./types.js";
+
+/**
+ * Makes a machine, or goes on with one that a broken-off attempt of the same owner defined. Twelve calls for one disk,
+ * one interface and a seed, beside the upload and what is asked of the host once.
+ */
+export async function create(host: LibvirtHost, wanted: MachineInputs, step: Step): Promise<void> {
+  if (wanted.adopt !== undefined) return step.made(await existing(host, wanted.adopt));
+  const uuid = uuidOf("VirtualMachine", wanted.owner, wanted.name);
+  await refuseForeign(host, wanted.name, uuid);
+  host.inventory.forget();
+  const virtualisation = await chooseVirtualisation(host, wanted.acceleration, step);
+  const machine = await resolve(host, uuid, wanted, virtualisation);
+  const dom = await define(host, machine, step);
+  if (wanted.autostart) await host.session.call(domains.setAutostart, { dom, autostart: true });
+  if (wanted.powerState !== "stopped") await startFirst(host, machine, dom, step);
+  await awaitAddress(host, uuid, wanted, step);
+}
+
+async function existing(host: LibvirtHost, named: string): Promise<string> {
+  try {
+    const asked = isUuid(named)
+      ? host.session.call(domains.byUuid, { uuid: named.toLowerCase() })
+      : host.session.call(domains.byName, { name: named });
+    return (await asked).uuid;
+  } catch (error) {
+    if (!isProviderError(error, "not-found")) throw error;
+    throw new ProviderError("invalid", `"${named}" is no virtual machine of the host`, {
+      where: { property: "adopt" },
+      cause: error,
+    });
+  }
+}
+
+/** The name must be free, or belong to what an earlier attempt made: our UUID says so. */
+async function refuseForeign(host: LibvirtHost, name: string, uuid: string): Promise<void> {
+  try {
+    if ((await host.session.call(domains.byName, { name })).uuid === uuid) return;
+  } catch (error) {
+    if (isProviderError(error, "not-found")) return;
+    throw error;
+  }
+  throw new ProviderError("exists", `a virtual machine "${name}" of somebody else is on the host`, {
+    where: { property: "name" },
+    hint: `Choose another name, or take it over with adopt: "${name}".`,
+  });
+}
+
+async function resolve(
+  host: LibvirtHost,
+  uuid: string,
+  inputs: MachineInputs,
+  virtualisation: Virtualisation,
+): Promise<Resolved> {
+  const disks = await resolveDisks(host, inputs.disks);
+  const nics = await resolveNics(host, { uuid, name: inputs.name }, inputs.networks);
+  const seed = await seedFor(host, { uuid, inputs, nics, disk: disks[0]?.path });
+  const arch = virtualisation === "test" ? "i686" : (await host.facts()).arch;
+  return { uuid, inputs, virtualisation, arch, disks, nics, seed };
+}
+
+/** Writes the seed that the inputs want, unless `before` is that one already. */
+export async function seedFor(host: LibvirtHost, machine: Seeded, before?: Seed): Promise<Seed | undefined> {
+  const { uuid, inputs, nics, disk } = machine;
+  const bytes = seedBytes(uuid, inputs, nics);
+  if (bytes === undefined) return undefined;
+  const folder = before === undefined ? undefined : dirname(before.path);
+  if (before !== undefined && folder !== undefined) {
+    const same = seedPlace({ name: before.pool, uuid: "" }, folder, uuid, inputs.name, bytes);
+    if (same.volume === before.volume) return before;
+  }
+  const pool = await seedPool(host, disk);
+  const place = seedPlace(pool, "", uuid, inputs.name, bytes);
+  const vol = await writeSeed(host, pool, place.volume, bytes);
+  return { ...place, path: vol.key };
+}
+
+export interface Seeded {
+  readonly uuid: string;
+  readonly inputs: MachineInputs;
+  readonly nics: readonly Nic[];
+  /** Path of the first disk: the seed lies beside it. */
+  readonly disk: string | undefined;
+}
+
+async function define(host: LibvirtHost, machine: Resolved, step: Step): Promise<DomainRef> {
+  const dom = domainRef(machine.inputs.name, machine.uuid);
+  try {
+    await host.session.call(domains.define, { xml: definition(machine), flags: Define.validate });
+  } catch (error) {
+    // A lost answer: the definition is there, or it is not.
+    if (!isProviderError(error, "dropped")) throw error;
+    await host.session.call(domains.byUuid, { uuid: machine.uuid });
+  }
+  step.made(machine.uuid);
+  return dom;
+}
+
+/**
+ * The first start shows whether KVM really works: a processor that is offered and cannot run a guest (a host that is
+ * itself virtual) is found only by trying. Under `auto` the guest is then emulated, which is said.
+ */
+async function startFirst(host: LibvirtHost, machine: Resolved, dom: DomainRef, step: Step): Promise<void> {
+  const { acceleration, powerState } = machine.inputs;
+  step.report("starting");
+  try {
+    await start(host, dom, powerState === "paused");
+  } catch (error) {
+    const isKvm = machine.virtualisation === "kvm" && error instanceof Error && /kvm/i.test(error.message);
+    if (!isKvm || acceleration !== "auto") throw error;
+    step.report(`KVM does not work on this host (${error.message}): the guest is emulated, which is slow`);
+    await define(host, { ...machine, virtualisation: "qemu" }, step);
+    await start(host, dom, powerState === "paused");
+  }
+}
+
+/** After a start: waits for an address where the declaration says so. */
+export async function awaitAddress(host: LibvirtHost, uuid: string, inputs: MachineInputs, step: Step): Promise<void> {
+  const { waitForAddress: wait, powerState } = inputs;
+  if (wait === undefined || powerState !== "running") return;
+  const look = async () => {
+    host.inventory.forget();
+    return (await observe(host, uuid, { inputs, outputs: {} }))?.outputs.addresses ?? {};
+  };
+  await waitForAddress(host, uuid, wait, look, step);
+}

@@ -1,0 +1,189 @@
+import {
+  append,
+  attribute,
+  attributeAt,
+  childrenOf,
+  type Element,
+  elements,
+  ensure,
+  find,
+  removeElement,
+  setText,
+  textAt,
+} from "../xml.js";
+import { cpuTree, firmwareTrees, notesOf, tpmTree } from "./definition.js";
+import { cdTree, diskTree, nicTree } from "./devices.js";
+import { writeNotes } from "./notes.js";
+import { diskAt, disksOf, nicAt, nicsOf, sourceOf } from "./read.js";
+import { CD_DRIVE, type Disk, type Nic, type Resolved, SEED_DRIVE } from "./types.js";
+
+/**
+ * Brings a definition to what is wanted, for the properties that changed. Everything else in it stays as it is:
+ * elements that crossvisor did not write, and properties that did not change.
+ */
+export function edit(config: Element, machine: Resolved, changed: ReadonlySet<string>, live?: Element): void {
+  const { inputs } = machine;
+  if (changed.has("description")) setText(config, "description", inputs.description);
+  if (changed.has("cpus") || changed.has("maxCpus")) editCpus(config, machine);
+  if (changed.has("memory") || changed.has("maxMemory")) editMemory(config, machine);
+  if (changed.has("firmware") || changed.has("secureBoot")) editFirmware(config, machine);
+  if (changed.has("tpm")) editTpm(config, inputs.tpm);
+  if (changed.has("acceleration") && machine.virtualisation !== "test") editProcessor(config, machine);
+  if (changed.has("disks")) editDisks(config, machine.disks, live);
+  if (changed.has("networks")) editNics(config, machine.nics, live);
+  if (changed.has("cdrom")) setMedium(config, CD_DRIVE, inputs.cdrom, inputs.guest);
+  if (sourceOf(diskAt(config, SEED_DRIVE)) !== machine.seed?.path && seedDriveIsOurs(config, machine))
+    setMedium(config, SEED_DRIVE, machine.seed?.path, inputs.guest);
+  writeNotes(config, notesOf(machine));
+}
+
+/** An adopted machine may have a disk of its own under that name. */
+const seedDriveIsOurs = (config: Element, machine: Resolved): boolean => {
+  const drive = diskAt(config, SEED_DRIVE);
+  return drive === undefined ? machine.seed !== undefined : attribute(drive, "device") === "cdrom";
+};
+
+function editCpus(config: Element, { inputs }: Resolved): void {
+  const vcpu = ensure(config, "vcpu");
+  const most = Math.max(inputs.maxCpus ?? Number(vcpu.textContent ?? 0), inputs.cpus);
+  vcpu.textContent = String(most);
+  if (inputs.cpus < most) vcpu.setAttribute("current", String(inputs.cpus));
+  else vcpu.removeAttribute("current");
+  // Single processors that are listed by name would contradict the new numbers.
+  removeElement(find(config, "vcpus"));
+}
+
+function editMemory(config: Element, { inputs }: Resolved): void {
+  const before = Number(textAt(config, "memory") ?? 0);
+  const unit = attributeAt(config, "memory", "unit") ?? "KiB";
+  const known = inputs.maxMemory ?? (unit === "KiB" ? before * 1024 : 0);
+  for (const [name, bytes] of [
+    ["memory", Math.max(known, inputs.memory)],
+    ["currentMemory", inputs.memory],
+  ] as const) {
+    const element = ensure(config, name);
+    element.setAttribute("unit", "KiB");
+    element.textContent = String(bytes / 1024);
+  }
+}
+
+function editFirmware(config: Element, { inputs }: Resolved): void {
+  const os = ensure(config, "os");
+  for (const name of ["firmware", "loader", "nvram"]) removeElement(find(os, name));
+  if (inputs.firmware === "uefi") os.setAttribute("firmware", "efi");
+  else os.removeAttribute("firmware");
+  for (const tree of firmwareTrees(inputs.firmware, inputs.secureBoot)) append(os, tree);
+  removeElement(find(config, "features/smm"));
+  if (inputs.secureBoot) append(ensure(config, "features"), ["smm", { state: "on" }]);
+}
+
+function editTpm(config: Element, wanted: boolean): void {
+  const there = find(config, "devices/tpm");
+  if (!wanted) removeElement(there);
+  else if (there === undefined) append(ensure(config, "devices"), tpmTree);
+}
+
+function editProcessor(config: Element, { virtualisation }: Resolved): void {
+  config.setAttribute("type", virtualisation);
+  removeElement(find(config, "cpu"));
+  const cpu = cpuTree(virtualisation);
+  if (cpu) append(config, cpu);
+}
+
+function editDisks(config: Element, disks: readonly Disk[], live: Element | undefined): void {
+  const devices = ensure(config, "devices");
+  const wanted = new Set(disks.map((d) => d.target));
+  for (const disk of disksOf(config)) {
+    const isDisk = (attribute(disk, "device") ?? "disk") === "disk";
+    if (isDisk && !wanted.has(attributeAt(disk, "target", "dev") ?? "")) removeElement(disk);
+  }
+  disks.forEach((disk, i) => {
+    const there = diskAt(config, disk.target);
+    if (there === undefined) place(devices, append(devices, diskTree(disk)), live && diskAt(live, disk.target));
+    else editDisk(there, disk);
+    const mine = diskAt(config, disk.target);
+    if (mine) setBoot(mine, i === 0 ? 1 : undefined);
+  });
+}
+
+function editDisk(there: Element, disk: Disk): void {
+  if (sourceOf(there) !== disk.path) {
+    const [, attributes = {}, ...content] = diskTree(disk);
+    there.setAttribute("type", String(attributes["type"]));
+    removeElement(find(there, "source"));
+    removeElement(find(there, "backingStore"));
+    const source = content.find((c) => Array.isArray(c) && c[0] === "source");
+    if (Array.isArray(source)) append(there, source as never);
+  }
+  ensure(there, "driver").setAttribute("type", disk.format);
+  if (!disk.readOnly) removeElement(find(there, "readonly"));
+  else ensure(there, "readonly");
+}
+
+const setBoot = (device: Element, order: number | undefined): void => {
+  if (attributeAt(device, "boot", "order") === (order === undefined ? undefined : String(order))) return;
+  removeElement(find(device, "boot"));
+  if (order !== undefined) append(device, ["boot", { order }]);
+};
+
+function editNics(config: Element, nics: readonly Nic[], live: Element | undefined): void {
+  const devices = ensure(config, "devices");
+  for (const nic of nicsOf(config)) {
+    const mac = attributeAt(nic, "mac", "address")?.toLowerCase();
+    const isOurs = ["network", "bridge"].includes(attribute(nic, "type") ?? "");
+    if (isOurs && !nics.some((n) => n.mac === mac)) removeElement(nic);
+  }
+  for (const nic of nics) {
+    const there = nicAt(config, nic.mac);
+    if (there === undefined) place(devices, append(devices, nicTree(nic)), live && nicAt(live, nic.mac));
+    else editNic(there, nic);
+  }
+}
+
+/** Changes an interface's source, model and cable; its address on the bus and what others wrote into it stay. */
+export function editNic(there: Element, nic: Nic): void {
+  const isNetwork = "network" in nic.source;
+  const [kind, key] = isNetwork ? ["network", "network"] : ["bridge", "bridge"];
+  const name = "network" in nic.source ? nic.source.network : nic.source.bridge;
+  if (attribute(there, "type") !== kind || attributeAt(there, "source", key) !== name) {
+    there.setAttribute("type", kind);
+    removeElement(find(there, "source"));
+    append(there, ["source", { [key]: name }]);
+  }
+  ensure(there, "model").setAttribute("type", nic.model);
+  removeElement(find(there, "link"));
+  if (!nic.connected) append(there, ["link", { state: "down" }]);
+}
+
+/** A device that was plugged in while it runs gets the same place in the definition, so that it keeps its name later. */
+function place(devices: Element, made: Element, running: Element | undefined): void {
+  const address = running && find(running, "address");
+  if (address === undefined || occupied(devices, address)) return;
+  append(made, ["address", Object.fromEntries(Array.from(address.attributes).map((a) => [a.name, a.value]))]);
+}
+
+const occupied = (devices: Element, address: Element): boolean => {
+  const key = (e: Element | undefined) =>
+    e &&
+    ["type", "domain", "bus", "slot", "function", "controller", "target", "unit"]
+      .map((n) => attribute(e, n) ?? "")
+      .join(",");
+  return elements(devices).some((d) => key(childrenOf(d, "address")[0]) === key(address));
+};
+
+/** Puts a medium into a CD drive of a definition, or takes it out. */
+export function setMedium(
+  config: Element,
+  drive: typeof SEED_DRIVE | typeof CD_DRIVE,
+  path: string | undefined,
+  guest: string | undefined,
+): void {
+  const there = diskAt(config, drive);
+  if (there === undefined) {
+    if (path !== undefined) append(ensure(config, "devices"), cdTree(drive, path, guest));
+    return;
+  }
+  removeElement(find(there, "source"));
+  removeElement(find(there, "backingStore"));
+  if (path !== undefined) append(there, ["source", { file: path }]);
+}

@@ -1,0 +1,224 @@
+import { isProviderError } from "../../../core/errors.js";
+import type { Problem } from "../../../core/kind.js";
+import { showBytes } from "../../../core/units.js";
+import { cidrText, hasGuest } from "../../../kinds/address.js";
+import { checkUserData } from "../../../media/nocloud.js";
+import type { Offer } from "../facts.js";
+import type { LibvirtHost } from "../host.js";
+import { uuidOf } from "../identity.js";
+import { addressesOf, addressingOfXml } from "../network-ip.js";
+import { DomainXml } from "../rpc/flags.js";
+import { domains } from "../rpc/procedures/domain.js";
+import { attributeAt, parseXml } from "../xml.js";
+import { nicsOf } from "./read.js";
+import { KVM_HINT, NETWORK_HINT, NO_KVM } from "./resolve.js";
+import type { MachineInputs, MachineObserved } from "./types.js";
+
+type Wanted = Partial<MachineInputs>;
+
+/** What the host knows to be wrong with a machine, before anything is touched. */
+export async function examine(
+  host: LibvirtHost,
+  wanted: Wanted,
+  now: MachineObserved | undefined,
+): Promise<readonly Problem[]> {
+  const checks = [
+    nameProblems(host, wanted, now),
+    networkProblems(host, wanted, now),
+    macProblems(host, wanted, now),
+    diskProblems(host, wanted, now),
+    host.uri.hypervisor === "test" ? [] : offerProblems(host, wanted),
+  ];
+  return [...(await Promise.all(checks)).flat(), ...seedProblems(wanted)];
+}
+
+async function nameProblems(
+  host: LibvirtHost,
+  { name, owner, adopt }: Wanted,
+  now: MachineObserved | undefined,
+): Promise<Problem[]> {
+  if (now !== undefined || name === undefined) return [];
+  const all = [...(await host.inventory.domains()).values()].map((d) => d.ref);
+  if (adopt !== undefined) {
+    const there = all.some((d) => d.name === adopt || d.uuid === adopt);
+    return there ? [] : [{ path: "adopt", reason: `"${adopt}" is no virtual machine of the host` }];
+  }
+  const ours = uuidOf("VirtualMachine", owner ?? "", name);
+  const foreign = all.some((d) => d.name === name && d.uuid !== ours);
+  return foreign
+    ? [
+        {
+          path: "name",
+          reason: `"${name}" is a virtual machine of somebody else on the host: choose another name, or take it over with adopt`,
+        },
+      ]
+    : [];
+}
+
+async function networkProblems(
+  host: LibvirtHost,
+  { networks }: Wanted,
+  now: MachineObserved | undefined,
+): Promise<Problem[]> {
+  const named = networks?.some((n) => n.network !== undefined) ?? false;
+  if (!named) return [];
+  const known = [...(await host.inventory.networks()).values()];
+  const problems: Problem[] = [];
+  for (const [i, nic] of (networks ?? []).entries()) {
+    if (nic.network === undefined) continue;
+    const entry = known.find(({ ref }) => ref.name === nic.network || ref.uuid === nic.network);
+    if (entry === undefined)
+      problems.push({
+        path: `networks[${i}].network`,
+        reason: `"${nic.network}" is no network of the host. ${NETWORK_HINT}`,
+      });
+    else if (nic.address !== undefined && !holdsAddress(now, nic.name, nic.address)) {
+      const reason = addressProblem(await host.inventory.networkXml(entry.ref), nic.address, nic.mac);
+      if (reason !== undefined) problems.push({ path: `networks[${i}].address`, reason });
+    }
+  }
+  return problems;
+}
+
+/** Why a network cannot give this address to this interface. */
+function addressProblem(xml: string, address: string, mac: string | undefined): string | undefined {
+  const network = parseXml(xml, "the network");
+  const { cidr, hostAddress, entries } = addressesOf(network);
+  if (cidr === undefined || addressingOfXml(network) !== "managed")
+    return 'cannot be chosen: the network does not manage addresses. Leave it out, or give the Network "managed" addressing';
+  if (!hasGuest(cidr, address) || address === hostAddress)
+    return `must be an address for guests of ${cidrText(cidr)}, not "${address}"`;
+  const other = entries.find((e) => e.address === address && e.mac !== mac);
+  return other === undefined
+    ? undefined
+    : `"${address}" belongs to ${other.name ?? other.mac} already: choose another, or leave it out`;
+}
+
+const holdsAddress = (now: MachineObserved | undefined, nic: string, address: string): boolean =>
+  now?.outputs.addresses[nic]?.includes(address) ?? false;
+
+/** A MAC that somebody chose may be another machine's; derived ones need no look at every machine. */
+async function macProblems(
+  host: LibvirtHost,
+  { networks, owner, name }: Wanted,
+  now: MachineObserved | undefined,
+): Promise<Problem[]> {
+  const chosen = (networks ?? []).flatMap((n, i) => (n.mac === undefined ? [] : [{ mac: n.mac, i }]));
+  if (chosen.length === 0 || Object.values(now?.outputs.macs ?? {}).some((m) => chosen.every((c) => c.mac === m)))
+    return [];
+  const self = now?.id ?? uuidOf("VirtualMachine", owner ?? "", name ?? "");
+  const taken = await host.inventory.share("macs", () => allMacs(host));
+  return chosen.flatMap(({ mac, i }) => {
+    const other = taken.find((t) => t.mac === mac && t.uuid !== self);
+    return other === undefined
+      ? []
+      : [
+          {
+            path: `networks[${i}].mac`,
+            reason: `"${mac}" is already the MAC of virtual machine "${other.name}": choose another, or leave it out`,
+          },
+        ];
+  });
+}
+
+async function allMacs(host: LibvirtHost) {
+  const entries = [...(await host.inventory.domains()).values()];
+  const of = async ({ ref }: (typeof entries)[number]) => {
+    try {
+      const xml = parseXml(
+        await host.session.call(domains.xml, { dom: ref, flags: DomainXml.inactive }),
+        `"${ref.name}"`,
+      );
+      return nicsOf(xml).map((n) => ({
+        mac: attributeAt(n, "mac", "address")?.toLowerCase(),
+        uuid: ref.uuid,
+        name: ref.name,
+      }));
+    } catch (error) {
+      if (isProviderError(error, "not-found")) return [];
+      throw error;
+    }
+  };
+  return (await Promise.all(entries.map(of))).flat();
+}
+
+/** A file that another running machine writes to would be destroyed by a second writer. */
+async function diskProblems(
+  host: LibvirtHost,
+  { disks, name }: Wanted,
+  now: MachineObserved | undefined,
+): Promise<Problem[]> {
+  if (disks === undefined || disks.length === 0) return [];
+  const others = [...(await host.inventory.domains()).values()].filter(
+    ({ ref }) => ref.uuid !== now?.id && ref.name !== name,
+  );
+  return disks.flatMap((disk, i) => {
+    const path = disk.volume ?? disk.path;
+    const user = others.find(
+      ({ stats }) =>
+        stats !== undefined && Object.entries(stats).some(([k, v]) => /^block\.\d+\.path$/.test(k) && v === path),
+    );
+    const field = disk.volume === undefined ? "path" : "volume";
+    return path === undefined || user === undefined || disk.readOnly
+      ? []
+      : [
+          {
+            path: `disks[${i}].${field}`,
+            reason: `"${path}" is in use by the running virtual machine "${user.ref.name}"`,
+          },
+        ];
+  });
+}
+
+async function offerProblems(host: LibvirtHost, wanted: Wanted): Promise<Problem[]> {
+  const { kvm, tcg, memory } = await host.facts();
+  const problems: Problem[] = [];
+  const most = Math.max(wanted.memory ?? 0, wanted.maxMemory ?? 0);
+  if (most > memory)
+    problems.push({
+      path: (wanted.memory ?? 0) > memory ? "memory" : "maxMemory",
+      reason: `must be at most what the host has, ${showBytes(memory)}, not ${showBytes(most)}`,
+    });
+  const offer = wanted.acceleration === "none" ? tcg : (kvm ?? tcg);
+  if (wanted.acceleration === "required" && kvm === undefined)
+    problems.push({ path: "acceleration", reason: `cannot be "required": ${NO_KVM}. ${KVM_HINT}` });
+  else if (offer === undefined)
+    problems.push({
+      path: "acceleration",
+      reason: "cannot be honoured: the host has no emulator for it. Install QEMU there",
+    });
+  else problems.push(...offeredProblems(offer, wanted));
+  return problems;
+}
+
+function offeredProblems(offer: Offer, { cpus = 1, maxCpus = 1, firmware, secureBoot, tpm }: Wanted): Problem[] {
+  const problems: Problem[] = [];
+  if (Math.max(cpus, maxCpus) > offer.maxCpus)
+    problems.push({
+      path: cpus > offer.maxCpus ? "cpus" : "maxCpus",
+      reason: `must be at most ${offer.maxCpus} on this host`,
+    });
+  if (firmware === "uefi" && !offer.firmware.includes("efi"))
+    problems.push({
+      path: "firmware",
+      reason:
+        'cannot be "uefi": the host has no UEFI firmware for guests. Install its package (ovmf or edk2-ovmf) there, or use "bios"',
+    });
+  else if (secureBoot === true && !offer.secureBoot)
+    problems.push({
+      path: "secureBoot",
+      reason:
+        "cannot be true: the host's UEFI firmware has no Secure Boot variant. Install a newer ovmf or edk2-ovmf there",
+    });
+  if (tpm === true && !offer.tpm)
+    problems.push({
+      path: "tpm",
+      reason: "cannot be true: the host has no TPM emulator. Install swtpm and swtpm-tools there and restart libvirt",
+    });
+  return problems;
+}
+
+function seedProblems({ cloudInit }: Wanted): Problem[] {
+  const reason = cloudInit?.userData === undefined ? undefined : checkUserData(cloudInit.userData);
+  return reason === undefined ? [] : [{ path: "cloudInit.userData", reason }];
+}

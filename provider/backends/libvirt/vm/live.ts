@@ -1,0 +1,186 @@
+import type { Change, Step } from "../../../core/driver.js";
+import { isProviderError, ProviderError } from "../../../core/errors.js";
+import type { LibvirtHost } from "../host.js";
+import { NAMESPACE } from "../identity.js";
+import { Affect, MetadataType } from "../rpc/flags.js";
+import { domains } from "../rpc/procedures/domain.js";
+import { domainChange } from "../rpc/procedures/domain-change.js";
+import type { DomainRef } from "../rpc/types.js";
+import { attribute, attributeAt, type Element, find, parseXml, toText, write } from "../xml.js";
+import { notesOf } from "./definition.js";
+import { diskTree, nicTree } from "./devices.js";
+import { editNic, setMedium } from "./edit.js";
+import { notesTree } from "./notes.js";
+import { diskAt, disksOf, nicAt, nicsOf, sourceOf } from "./read.js";
+import { CD_DRIVE, type Nic, type Resolved, SEED_DRIVE } from "./types.js";
+
+/** How long a guest may take to let go of a device, or to take or give memory, in milliseconds. */
+const GUEST_MS = 30_000;
+
+export interface Running {
+  readonly host: LibvirtHost;
+  readonly dom: DomainRef;
+  readonly machine: Resolved;
+  readonly step: Step;
+}
+
+/**
+ * Applies changes to a running guest, one property after the other; each is looked up first, so a change that an
+ * earlier attempt already made is not made again. `done` is told every property that is in effect.
+ */
+export async function applyLive(
+  running: Running,
+  changes: readonly Change[],
+  done: (property: string) => void,
+): Promise<void> {
+  const properties = new Set(changes.map((c) => c.property));
+  for (const property of properties) {
+    await APPLY[property]?.(running, changes);
+    done(property);
+  }
+  const seed = await liveXml(running);
+  if (sourceOf(diskAt(seed, SEED_DRIVE)) !== running.machine.seed?.path)
+    await swap(running, SEED_DRIVE, running.machine.seed?.path);
+}
+
+const APPLY: Readonly<Record<string, (running: Running, changes: readonly Change[]) => Promise<void>>> = {
+  description: ({ host, dom, machine }) => {
+    const metadata = machine.inputs.description;
+    return host.session.call(domains.setMetadata, {
+      dom,
+      type: MetadataType.description,
+      metadata,
+      key: undefined,
+      uri: undefined,
+      flags: Affect.live,
+    });
+  },
+  tags: noteLive,
+  owner: noteLive,
+  guest: noteLive,
+  cpus: ({ host, dom, machine }) =>
+    host.session.call(domainChange.setVcpus, { dom, count: machine.inputs.cpus, flags: Affect.live }),
+  memory: setMemory,
+  disks: reconcileDisks,
+  networks: reconcileNics,
+  cdrom: (running) => swap(running, CD_DRIVE, running.machine.inputs.cdrom),
+};
+
+async function noteLive({ host, dom, machine }: Running): Promise<void> {
+  const metadata = write(notesTree(notesOf(machine)));
+  await host.session.call(domains.setMetadata, {
+    dom,
+    type: MetadataType.element,
+    metadata,
+    key: "cv",
+    uri: NAMESPACE,
+    flags: Affect.live,
+  });
+}
+
+async function setMemory({ host, dom, machine, step }: Running): Promise<void> {
+  const wanted = machine.inputs.memory / 1024;
+  await host.session.call(domainChange.setMemory, { dom, memory: wanted, flags: Affect.live });
+  const stats = async () => (await host.inventory.stats([dom])).get(dom.uuid) ?? {};
+  if (Number((await stats())["balloon.last-update"] ?? 0) === 0) {
+    step.report("the guest has no balloon driver that reports: it takes the new size when it has one");
+    return;
+  }
+  const there = async () => ((await stats())["balloon.current"] === wanted ? true : undefined);
+  const taken = await host.watch.until(dom.uuid, there, {
+    timeoutMs: GUEST_MS,
+    every: 1000,
+    events: ["balloonChange"],
+    signal: step.signal,
+  });
+  if (!taken)
+    throw new ProviderError("timeout", `the guest did not change its memory within ${GUEST_MS / 1000} s`, {
+      where: { property: "memory" },
+      hint: "It may need what it would have to give back; try a smaller step.",
+    });
+}
+
+export const liveXml = async ({ host, dom }: Pick<Running, "host" | "dom">): Promise<Element> =>
+  parseXml(await host.session.call(domains.xml, { dom, flags: 0 }), "the running machine");
+
+async function reconcileDisks(running: Running): Promise<void> {
+  const { host, dom, machine } = running;
+  const live = await liveXml(running);
+  for (const disk of disksOf(live)) {
+    const target = attributeAt(disk, "target", "dev") ?? "";
+    if ((attribute(disk, "device") ?? "disk") !== "disk" || machine.disks.some((d) => d.target === target)) continue;
+    await detach(running, disk, `disk "${target}"`, (now) => diskAt(now, target));
+  }
+  for (const disk of machine.disks)
+    if (diskAt(live, disk.target) === undefined)
+      await host.session.call(domainChange.attachDevice, { dom, xml: write(diskTree(disk)), flags: Affect.live });
+}
+
+async function reconcileNics(running: Running): Promise<void> {
+  const { machine } = running;
+  const live = await liveXml(running);
+  for (const nic of nicsOf(live)) {
+    const mac = attributeAt(nic, "mac", "address")?.toLowerCase() ?? "";
+    const wanted = machine.nics.find((n) => n.mac === mac);
+    const isOurs = ["network", "bridge"].includes(attribute(nic, "type") ?? "");
+    if (!isOurs || (wanted && attributeAt(nic, "model", "type") === wanted.model)) continue;
+    await detach(running, nic, `interface ${mac}`, (now) => nicAt(now, mac));
+  }
+  for (const nic of machine.nics) await plug(running, nic);
+}
+
+async function plug(running: Running, nic: Nic): Promise<void> {
+  const { host, dom } = running;
+  const there = nicAt(await liveXml(running), nic.mac);
+  if (there === undefined) {
+    await host.session.call(domainChange.attachDevice, { dom, xml: write(nicTree(nic)), flags: Affect.live });
+    return;
+  }
+  const before = toText(there);
+  editNic(there, nic);
+  if (toText(there) !== before)
+    await host.session.call(domainChange.updateDevice, { dom, xml: toText(there), flags: Affect.live });
+}
+
+/** An "OK" of the daemon only says that the guest was asked: what counts is that the device has left the live XML. */
+async function detach(
+  running: Running,
+  device: Element,
+  what: string,
+  look: (live: Element) => Element | undefined,
+): Promise<void> {
+  const { host, dom, step } = running;
+  try {
+    await host.session.call(domainChange.detachDevice, { dom, xml: toText(device), flags: Affect.live });
+  } catch (error) {
+    if (!isProviderError(error, "dropped", "timeout")) throw error;
+  }
+  const gone = async () => (look(await liveXml(running)) === undefined ? true : undefined);
+  if (
+    await host.watch.until(dom.uuid, gone, {
+      timeoutMs: GUEST_MS,
+      every: 2000,
+      events: ["deviceRemoved", "deviceRemovalFailed"],
+      signal: step.signal,
+    })
+  )
+    return;
+  throw new ProviderError("timeout", `the guest did not release ${what} within ${GUEST_MS / 1000} s`, {
+    hint: "Stop using it in the guest and try again, or stop the machine first.",
+  });
+}
+
+/** Changes the medium of a CD drive. */
+async function swap(
+  running: Running,
+  drive: typeof SEED_DRIVE | typeof CD_DRIVE,
+  path: string | undefined,
+): Promise<void> {
+  const { host, dom, machine } = running;
+  const live = await liveXml(running);
+  const there = diskAt(live, drive);
+  if (there === undefined || sourceOf(there) === path || attribute(there, "device") !== "cdrom") return;
+  setMedium(live, drive, path, machine.inputs.guest);
+  const changed = find(live, "devices") && diskAt(live, drive);
+  if (changed) await host.session.call(domainChange.updateDevice, { dom, xml: toText(changed), flags: Affect.live });
+}

@@ -1,0 +1,98 @@
+import { NAMESPACE } from "../identity.js";
+import { append, attribute, childrenOf, type Element, find, removeElement, type Tree } from "../xml.js";
+import type { Allotted, Seed } from "./types.js";
+
+/**
+ * What crossvisor keeps in a domain's metadata: whose it is, and what libvirt has no element for. The names of disks and
+ * interfaces are tied to the device name and the MAC, which libvirt keeps for the life of a device.
+ */
+export interface Notes {
+  readonly owner: string;
+  readonly guest: string | undefined;
+  readonly tags: Readonly<Record<string, string>>;
+  readonly disks: readonly { readonly name: string; readonly target: string; readonly spelling: "volume" | "path" }[];
+  readonly nics: readonly NicNote[];
+  readonly seed: Seed | undefined;
+}
+
+export interface NicNote {
+  readonly name: string;
+  readonly mac: string;
+  /** The network as it was declared, and what that meant: its name in the definition and its UUID. */
+  readonly spelling: string | undefined;
+  readonly network: string | undefined;
+  readonly uuid: string | undefined;
+  readonly allotted: Allotted | undefined;
+}
+
+/** `undefined` when the domain carries no mark. */
+export function readNotes(domain: Element): Notes | undefined {
+  const mark = noteElement(domain);
+  if (mark === undefined) return undefined;
+  const all = (name: string) => childrenOf(mark, name, NAMESPACE);
+  const text = (e: Element, name: string) => attribute(e, name) ?? "";
+  const seed = all("seed")[0];
+  return {
+    owner: text(mark, "owner"),
+    guest: attribute(mark, "guest"),
+    tags: Object.fromEntries(all("tag").map((e) => [text(e, "name"), text(e, "value")])),
+    disks: all("disk").map((e) => ({
+      name: text(e, "name"),
+      target: text(e, "target"),
+      spelling: attribute(e, "spelling") === "path" ? "path" : "volume",
+    })),
+    nics: all("nic").map((e) => ({
+      name: text(e, "name"),
+      mac: text(e, "mac"),
+      spelling: attribute(e, "spelling"),
+      network: attribute(e, "network"),
+      uuid: attribute(e, "uuid"),
+      allotted: readAllotted(e),
+    })),
+    seed: seed && { pool: text(seed, "pool"), volume: text(seed, "volume"), path: text(seed, "path") },
+  };
+}
+
+function readAllotted(nic: Element): Allotted | undefined {
+  const address = attribute(nic, "address");
+  if (address === undefined) return undefined;
+  return {
+    address,
+    prefix: Number(attribute(nic, "prefix") ?? 24),
+    gateway: attribute(nic, "gateway"),
+    dns: (attribute(nic, "dns") ?? "").split(" ").filter((d) => d !== ""),
+  };
+}
+
+/** The notes as an element of the metadata. */
+export const notesTree = (notes: Notes): Tree => [
+  "cv:object",
+  { "xmlns:cv": NAMESPACE, owner: notes.owner, guest: notes.guest },
+  ...Object.entries(notes.tags).map(([name, value]): Tree => ["cv:tag", { name, value }]),
+  ...notes.disks.map((d): Tree => ["cv:disk", { name: d.name, target: d.target, spelling: d.spelling }]),
+  ...notes.nics.map(
+    ({ allotted: a, ...nic }): Tree => [
+      "cv:nic",
+      {
+        ...nic,
+        address: a?.address,
+        prefix: a?.prefix,
+        gateway: a?.gateway,
+        dns: a && a.dns.length > 0 ? a.dns.join(" ") : undefined,
+      },
+    ],
+  ),
+  notes.seed !== undefined && ["cv:seed", { ...notes.seed }],
+];
+
+/** Puts the notes into a domain's metadata in place of older ones; other people's metadata stays. */
+export function writeNotes(domain: Element, notes: Notes): void {
+  const metadata = find(domain, "metadata") ?? append(domain, ["metadata"]);
+  removeElement(noteElement(domain));
+  append(metadata, notesTree(notes));
+}
+
+const noteElement = (domain: Element): Element | undefined => {
+  const metadata = find(domain, "metadata");
+  return metadata && childrenOf(metadata, "object", NAMESPACE)[0];
+};

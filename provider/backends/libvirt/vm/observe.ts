@@ -1,0 +1,120 @@
+import type { Recorded } from "../../../core/driver.js";
+import { isProviderError } from "../../../core/errors.js";
+import type { LibvirtHost } from "../host.js";
+import type { Stats } from "../inventory.js";
+import { DomainState, DomainXml } from "../rpc/flags.js";
+import { domains } from "../rpc/procedures/domain.js";
+import { type DomainRef, domainRef } from "../rpc/types.js";
+import { attribute, attributeAt, childrenOf, type Element, find, parseXml } from "../xml.js";
+import { type Addresses, addressesOf, chosen } from "./addresses.js";
+import { readNotes } from "./notes.js";
+import { disksOf, isActive, nicsOf, readProperties, type Seen, stateOf } from "./read.js";
+import type { Machine, MachineObserved, MachineOutputs } from "./types.js";
+
+/** A domain as the host has it now. `undefined` only when the daemon says that there is no such domain. */
+export async function observe(
+  host: LibvirtHost,
+  id: string,
+  recorded?: Recorded<Machine>,
+): Promise<MachineObserved | undefined> {
+  const found = host.inventory.fresh ? await inBulk(host, id, recorded) : await alone(host, id);
+  if (found === undefined) return undefined;
+  const { dom, ...seen } = found;
+  const notes = readNotes(seen.config);
+  const properties = readProperties(seen, recorded);
+  const macs = Object.fromEntries(
+    (properties.networks ?? []).flatMap((n) => (n.mac === undefined ? [] : [[n.name, n.mac]])),
+  );
+  const names = new Map(Object.entries(macs).map(([name, mac]) => [mac, name]));
+  const active = isActive(seen.stats);
+  const known = await addressesOf(host, { dom, active, config: seen.config, live: seen.live, notes, names });
+  const addresses = carried(known, seen, recorded, dom);
+  const outputs: MachineOutputs = {
+    state: stateOf(seen.stats),
+    addresses,
+    macs,
+    ipAddress: chosen(addresses, recorded?.inputs.waitForAddress),
+    instance: active && dom.id >= 0 ? dom.id : undefined,
+    console: seen.live === undefined ? (active ? recorded?.outputs.console : undefined) : consoleOf(seen.live),
+    host: host.uri.identity,
+  };
+  return { id, properties, outputs };
+}
+
+type Found = Seen & { readonly dom: DomainRef };
+
+/** From the lists and statistics of the whole host, and one description. */
+async function inBulk(
+  host: LibvirtHost,
+  id: string,
+  recorded: Recorded<Machine> | undefined,
+): Promise<Found | undefined> {
+  const entry = (await host.inventory.domains()).get(id);
+  if (entry === undefined) return undefined;
+  if (entry.stats === undefined) return alone(host, id);
+  const { ref: dom, stats, autostart } = entry;
+  const config = await describe(host, dom, DomainXml.inactive);
+  if (config === undefined) return undefined;
+  const same = recorded?.outputs.instance === dom.id && devicesAgree(config, stats);
+  const live = isActive(stats) && !same ? await describe(host, dom, 0) : undefined;
+  return { dom, config, live, stats, autostart };
+}
+
+/** The same instance as was recorded, with as many disks and interfaces as are configured: its live XML says nothing new. */
+const devicesAgree = (config: Element, stats: Stats): boolean => {
+  const disks = disksOf(config).filter((d) => attribute(d, "device") !== "cdrom");
+  const cds = disksOf(config).filter((d) => attribute(d, "device") === "cdrom");
+  const count = Number(stats["block.count"] ?? 0);
+  return count >= disks.length && count <= disks.length + cds.length && stats["net.count"] === nicsOf(config).length;
+};
+
+/** From calls about this domain alone: four. */
+async function alone(host: LibvirtHost, id: string): Promise<Found | undefined> {
+  const dom = domainRef("", id);
+  const config = await describe(host, dom, DomainXml.inactive);
+  if (config === undefined) return undefined;
+  const [autostart, stats] = await Promise.all([host.session.call(domains.autostart, { dom }), statsOf(host, dom)]);
+  const live = isActive(stats) ? await describe(host, dom, 0) : undefined;
+  const number = Number(attribute(live, "id") ?? -1);
+  return { dom: { ...dom, id: number }, config, live, stats, autostart };
+}
+
+async function statsOf(host: LibvirtHost, dom: DomainRef): Promise<Stats> {
+  const stats = (await host.inventory.stats([dom])).get(dom.uuid);
+  if (stats !== undefined) return stats;
+  const { state } = await host.session.call(domains.state, { dom, flags: 0 });
+  return { "state.state": state ?? DomainState.none };
+}
+
+async function describe(host: LibvirtHost, dom: DomainRef, flags: number): Promise<Element | undefined> {
+  try {
+    return parseXml(
+      await host.session.call(domains.xml, { dom, flags }),
+      `the virtual machine ${dom.name || dom.uuid}`,
+    );
+  } catch (error) {
+    if (isProviderError(error, "not-found")) return undefined;
+    throw error;
+  }
+}
+
+/** Addresses that only the agent knows are not asked for again while the same instance runs and its live XML is not read. */
+function carried(
+  known: Addresses,
+  { live, stats }: Seen,
+  recorded: Recorded<Machine> | undefined,
+  dom: DomainRef,
+): Addresses {
+  const before = recorded?.outputs.addresses;
+  if (live !== undefined || !isActive(stats) || before === undefined || recorded?.outputs.instance !== dom.id)
+    return known;
+  return Object.fromEntries(
+    Object.entries(known).map(([name, list]) => [name, list.length === 0 ? (before[name] ?? []) : list]),
+  );
+}
+
+const consoleOf = (live: Element): string | undefined => {
+  const devices = find(live, "devices");
+  const pty = (devices ? childrenOf(devices, "console") : []).find((c) => attribute(c, "type") === "pty");
+  return pty && (attribute(pty, "tty") ?? attributeAt(pty, "source", "path"));
+};

@@ -1,0 +1,241 @@
+import type { Recorded } from "../../../core/driver.js";
+import type { Stats } from "../inventory.js";
+import { DomainState } from "../rpc/flags.js";
+import { attribute, attributeAt, childrenOf, type Element, find, sizeAt, textAt } from "../xml.js";
+import { type Notes, readNotes } from "./notes.js";
+import { CD_DRIVE, type Machine, type MachineInputs, type MachineOutputs, SEED_DRIVE } from "./types.js";
+
+/** What the host said of one domain. */
+export interface Seen {
+  /** The definition: what the next start gives. */
+  readonly config: Element;
+  /** What runs now; `undefined` when it does not run, or when it need not be looked at. */
+  readonly live: Element | undefined;
+  readonly stats: Stats;
+  readonly autostart: boolean;
+}
+
+type Properties = { -readonly [P in keyof MachineInputs]?: MachineInputs[P] | null | undefined };
+
+/** Every property that a domain shows, in the words of the kind. */
+export function readProperties(seen: Seen, recorded: Recorded<Machine> | undefined): Partial<MachineInputs> {
+  const { config, live, stats } = seen;
+  const notes = readNotes(config);
+  const declared = recorded?.inputs ?? {};
+  const active = isActive(stats);
+  const firmware = firmwareOf(config);
+  const properties: Properties = {
+    owner: notes?.owner,
+    name: textAt(config, "name"),
+    description: textAt(config, "description"),
+    tags: notes && Object.keys(notes.tags).length > 0 ? notes.tags : undefined,
+    guest: notes?.guest,
+    cpus: either(declared.cpus, cpusOf(config), active ? number(stats["vcpu.current"]) : undefined),
+    maxCpus: either(
+      declared.maxCpus,
+      Number(textAt(config, "vcpu") ?? 1),
+      active ? number(stats["vcpu.maximum"]) : undefined,
+    ),
+    memory: either(declared.memory, memoryOf(config), active ? liveMemory(config, stats) : undefined),
+    maxMemory: either(declared.maxMemory, sizeAt(config, "memory", "KiB"), live && sizeAt(live, "memory", "KiB")),
+    firmware: either(declared.firmware, firmware, live && firmwareOf(live)),
+    secureBoot: secureBootOf(config),
+    tpm: either(
+      declared.tpm,
+      find(config, "devices/tpm") !== undefined,
+      live && find(live, "devices/tpm") !== undefined,
+    ),
+    acceleration: accelerationOf(attribute(live ?? config, "type"), declared.acceleration),
+    disks: readDisks(seen, notes, declared.disks),
+    cdrom: either(declared.cdrom, sourceOf(diskAt(config, CD_DRIVE)), live && sourceOf(diskAt(live, CD_DRIVE))),
+    networks: readNics(seen, notes, declared.networks),
+    cloudInit: hasSeed(seen, notes) ? undefined : null,
+    powerState: powerStateOf(stats),
+    autostart: seen.autostart,
+  };
+  return properties as Partial<MachineInputs>;
+}
+
+/**
+ * Where what runs and what is configured differ, one of them is not as declared: that one is shown, so that either is
+ * seen as drift.
+ */
+const either = <T>(declared: T | undefined, config: T | undefined, live: T | undefined): T | undefined =>
+  live === undefined || live === config ? config : declared === config ? live : config;
+
+const cpusOf = (domain: Element): number =>
+  Number(attributeAt(domain, "vcpu", "current") ?? textAt(domain, "vcpu") ?? 1);
+const memoryOf = (domain: Element): number | undefined =>
+  sizeAt(domain, "currentMemory", "KiB") ?? sizeAt(domain, "memory", "KiB");
+const number = (value: Stats[string] | undefined): number | undefined =>
+  typeof value === "number" ? value : undefined;
+
+/**
+ * What the guest has. A guest without a balloon driver keeps the maximum whatever it is asked: its present size says
+ * something only once its driver reports, or when it lies below the maximum.
+ */
+function liveMemory(config: Element, stats: Stats): number | undefined {
+  const [current, maximum] = [number(stats["balloon.current"]), number(stats["balloon.maximum"])];
+  if (current === undefined || maximum === undefined) return undefined;
+  const reports = (number(stats["balloon.last-update"]) ?? 0) > 0;
+  return current < maximum || reports || memoryOf(config) === maximum * 1024 ? current * 1024 : undefined;
+}
+
+export const isActive = (stats: Stats): boolean => {
+  const state = number(stats["state.state"]);
+  return (
+    state !== undefined && state !== DomainState.shutoff && state !== DomainState.crashed && state !== DomainState.none
+  );
+};
+
+export function powerStateOf(stats: Stats): MachineInputs["powerState"] {
+  const state = number(stats["state.state"]);
+  if (state === DomainState.paused || state === DomainState.pmsuspended) return "paused";
+  return isActive(stats) ? "running" : "stopped";
+}
+
+export function stateOf(stats: Stats): MachineOutputs["state"] {
+  const state = number(stats["state.state"]);
+  if (state === DomainState.crashed) return "crashed";
+  return state === DomainState.pmsuspended ? "suspended" : powerStateOf(stats);
+}
+
+/** `efi` asked for by name (`firmware='efi'`), or a loader file of an older definition. */
+const firmwareOf = (domain: Element): "uefi" | "bios" =>
+  attributeAt(domain, "os", "firmware") === "efi" || attributeAt(domain, "os/loader", "type") === "pflash"
+    ? "uefi"
+    : "bios";
+
+const secureBootOf = (domain: Element): boolean => {
+  const firmware = find(domain, "os/firmware");
+  const feature = firmware && childrenOf(firmware, "feature").find((f) => attribute(f, "name") === "secure-boot");
+  return feature === undefined
+    ? attributeAt(domain, "os/loader", "secure") === "yes"
+    : attribute(feature, "enabled") === "yes";
+};
+
+function accelerationOf(type: string | undefined, declared: MachineInputs["acceleration"] | undefined) {
+  if (type === "test") return declared ?? "auto";
+  const fits = type === "kvm" ? ["auto", "required"] : ["auto", "none"];
+  return declared !== undefined && fits.includes(declared) ? declared : type === "kvm" ? "required" : "none";
+}
+
+export const disksOf = (domain: Element): Element[] => {
+  const devices = find(domain, "devices");
+  return devices ? childrenOf(devices, "disk") : [];
+};
+export const nicsOf = (domain: Element): Element[] => {
+  const devices = find(domain, "devices");
+  return devices ? childrenOf(devices, "interface") : [];
+};
+export const diskAt = (domain: Element, target: string): Element | undefined =>
+  disksOf(domain).find((d) => attributeAt(d, "target", "dev") === target);
+export const nicAt = (domain: Element, mac: string): Element | undefined =>
+  nicsOf(domain).find((n) => attributeAt(n, "mac", "address")?.toLowerCase() === mac);
+export const sourceOf = (disk: Element | undefined): string | undefined =>
+  disk && (attributeAt(disk, "source", "file") ?? attributeAt(disk, "source", "dev"));
+
+const hasSeed = ({ config, live }: Seen, notes: Notes | undefined): boolean => {
+  const path = notes?.seed?.path;
+  const holds = (domain: Element | undefined) => domain === undefined || sourceOf(diskAt(domain, SEED_DRIVE)) === path;
+  return path !== undefined && holds(config) && holds(live);
+};
+
+type DiskView = MachineInputs["disks"][number];
+type NicView = MachineInputs["networks"][number];
+
+function readDisks(
+  { config, live }: Seen,
+  notes: Notes | undefined,
+  declared: readonly DiskView[] | undefined,
+): DiskView[] {
+  const view = (disk: Element): DiskView => {
+    const target = attributeAt(disk, "target", "dev") ?? "";
+    const note = notes?.disks.find((d) => d.target === target);
+    const path = sourceOf(disk) ?? "";
+    // Without a mark (an adopted machine) a disk is the declared one with the same file.
+    const name = note?.name ?? declared?.find((d) => (d.volume ?? d.path) === path)?.name ?? target;
+    return {
+      name,
+      volume: path,
+      path,
+      format: attributeAt(disk, "driver", "type") === "qcow2" ? "qcow2" : "raw",
+      bus: (attributeAt(disk, "target", "bus") ?? "virtio") as DiskView["bus"],
+      readOnly: find(disk, "readonly") !== undefined,
+      // Only one of them is shown: the word that the declaration uses, else `volume`.
+    };
+  };
+  const shown = (disk: DiskView): DiskView => {
+    const { volume, path, ...rest } = disk;
+    const mine = declared?.find((d) => d.name === disk.name);
+    return mine?.path !== undefined ? { ...rest, path: path ?? "" } : { ...rest, volume: volume ?? "" };
+  };
+  const all = (domain: Element | undefined) =>
+    domain &&
+    disksOf(domain)
+      .filter((d) => (attribute(d, "device") ?? "disk") === "disk")
+      .map(view);
+  const order = notes?.disks.map((d) => d.name) ?? [];
+  return arranged(merged(all(config) ?? [], all(live), declared), order).map(shown);
+}
+
+function readNics(
+  { config, live }: Seen,
+  notes: Notes | undefined,
+  declared: readonly NicView[] | undefined,
+): NicView[] {
+  const view = (nic: Element): NicView => {
+    const mac = attributeAt(nic, "mac", "address")?.toLowerCase() ?? "";
+    const note = notes?.nics.find((n) => n.mac === mac);
+    const network = attributeAt(nic, "source", "network");
+    const spelling = note?.network === network ? (note?.spelling ?? network) : network;
+    const source =
+      attribute(nic, "type") === "bridge"
+        ? { bridge: attributeAt(nic, "source", "bridge") ?? "" }
+        : { network: spelling ?? "" };
+    return {
+      name: note?.name ?? declared?.find((n) => n.mac === mac)?.name ?? `nic-${mac.replaceAll(":", "")}`,
+      ...source,
+      mac,
+      ...(note?.allotted === undefined ? {} : { address: note.allotted.address }),
+      model: (attributeAt(nic, "model", "type") ?? "virtio") as NicView["model"],
+      connected: attributeAt(nic, "link", "state") !== "down",
+    };
+  };
+  const all = (domain: Element | undefined) =>
+    domain &&
+    nicsOf(domain)
+      .filter((n) => ["network", "bridge"].includes(attribute(n, "type") ?? ""))
+      .map(view);
+  const order = notes?.nics.map((n) => n.name) ?? [];
+  return arranged(merged(all(config) ?? [], all(live), declared), order);
+}
+
+/** Elements of the definition; those that only run or are only configured show up exactly when that is not as declared. */
+function merged<T extends { readonly name: string }>(
+  config: T[],
+  live: T[] | undefined,
+  declared: readonly T[] | undefined,
+): T[] {
+  if (live === undefined) return config;
+  const has = (list: readonly T[] | undefined, name: string) => list?.some((e) => e.name === name) ?? false;
+  const lost = config.filter((e) => !has(live, e.name) && has(declared, e.name));
+  const extra = live.filter((e) => !has(config, e.name) && !has(declared, e.name));
+  const changed = (e: T): T => {
+    const running = live.find((l) => l.name === e.name);
+    const said = declared?.find((d) => d.name === e.name);
+    return running && said && differs(said, running) && !differs(said, e) ? running : e;
+  };
+  return [...config.filter((e) => !lost.includes(e)).map(changed), ...extra];
+}
+
+const differs = (declared: object, shown: object): boolean =>
+  Object.entries(declared).some(([k, v]) => v !== undefined && (shown as Record<string, unknown>)[k] !== v);
+
+const arranged = <T extends { readonly name: string }>(list: T[], order: readonly string[]): T[] => {
+  const rank = (e: T) => (order.includes(e.name) ? order.indexOf(e.name) : order.length);
+  return list
+    .map((e, i) => ({ e, i }))
+    .sort((a, b) => rank(a.e) - rank(b.e) || a.i - b.i)
+    .map(({ e }) => e);
+};

@@ -1,0 +1,76 @@
+import type { Step } from "../../../core/driver.js";
+import { isProviderError } from "../../../core/errors.js";
+import { release } from "../allotment.js";
+import type { LibvirtHost } from "../host.js";
+import { Undefine } from "../rpc/flags.js";
+import { domains } from "../rpc/procedures/domain.js";
+import { type DomainRef, domainRef } from "../rpc/types.js";
+import { attribute, type Element, parseXml } from "../xml.js";
+import { readNotes } from "./notes.js";
+import { stop } from "./power.js";
+import { deleteSeed } from "./seed.js";
+import type { MachineInputs } from "./types.js";
+
+/** What libvirt refuses to undefine without being told: its own records of the machine, never a disk. Newest last. */
+const RECORDS = [
+  Undefine.managedSave | Undefine.snapshotsMetadata | Undefine.nvram,
+  Undefine.checkpointsMetadata,
+  Undefine.tpm,
+] as const;
+
+/**
+ * Shuts the guest down by the declared policy and removes the machine with its firmware variables, TPM state, seed and
+ * allotted addresses. Its disks stay: they are Volumes, or nobody's business. At most eight calls.
+ */
+export async function remove(
+  host: LibvirtHost,
+  id: string,
+  declared: Partial<MachineInputs>,
+  step: Step,
+): Promise<void> {
+  host.inventory.forget();
+  const dom = domainRef(declared.name ?? "", id);
+  const live = await describe(host, dom);
+  if (live === undefined) return;
+  const notes = readNotes(live);
+  if (attribute(live, "id") !== undefined) await stop(host, live, declared.shutdown, step);
+  await undefine(host, dom);
+  await deleteSeed(host, notes?.seed);
+  for (const nic of notes?.nics ?? [])
+    if (nic.allotted !== undefined && nic.uuid !== undefined) await release(host, nic.uuid, nic.mac);
+}
+
+/** What runs, or what is defined when nothing does; `undefined` when there is no such machine. */
+async function describe(host: LibvirtHost, dom: DomainRef): Promise<Element | undefined> {
+  try {
+    return parseXml(await host.session.call(domains.xml, { dom, flags: 0 }), `the virtual machine ${dom.name}`);
+  } catch (error) {
+    if (isProviderError(error, "not-found")) return undefined;
+    throw error;
+  }
+}
+
+/** Older daemons know fewer flags and refuse those they do not know. */
+async function undefine(host: LibvirtHost, dom: DomainRef): Promise<void> {
+  for (let known: number = RECORDS.length; ; known--) {
+    const flags = RECORDS.slice(0, known).reduce((sum, flag) => sum | flag, 0);
+    try {
+      return await host.session.call(domains.undefine, { dom, flags });
+    } catch (error) {
+      if (isProviderError(error, "not-found")) return;
+      if (isProviderError(error, "dropped") && !(await exists(host, dom))) return;
+      const isOlder = error instanceof Error && /unsupported flags/.test(error.message);
+      if (!isOlder || known === 0) throw error;
+    }
+  }
+}
+
+async function exists(host: LibvirtHost, dom: DomainRef): Promise<boolean> {
+  try {
+    await host.session.call(domains.byUuid, { uuid: dom.uuid });
+    return true;
+  } catch (error) {
+    if (isProviderError(error, "not-found")) return false;
+    throw error;
+  }
+}

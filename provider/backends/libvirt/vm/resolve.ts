@@ -1,0 +1,132 @@
+import { dirname } from "node:path";
+import type { Step } from "../../../core/driver.js";
+import { isProviderError, ProviderError } from "../../../core/errors.js";
+import { addressingOfXml, allot } from "../allotment.js";
+import type { LibvirtHost } from "../host.js";
+import { isUuid, macOf } from "../identity.js";
+import { networks } from "../rpc/procedures/network.js";
+import { pools, volumes } from "../rpc/procedures/storage.js";
+import { attributeAt, type Element, parseXml, textAt } from "../xml.js";
+import { freeTarget } from "./devices.js";
+import type { Notes } from "./notes.js";
+import { disksOf } from "./read.js";
+import { hostnameOf } from "./seed.js";
+import type { DeclaredDisk, DeclaredNic, Disk, MachineInputs, Nic, Virtualisation } from "./types.js";
+
+/** What exists already of a machine that is to be resolved. */
+export interface Existing {
+  readonly config: Element;
+  readonly notes: Notes | undefined;
+}
+
+/** Chooses how the guest runs. Emulation instead of the processor's own virtualisation is said. */
+export async function chooseVirtualisation(
+  host: LibvirtHost,
+  acceleration: MachineInputs["acceleration"],
+  step: Pick<Step, "report">,
+): Promise<Virtualisation> {
+  if (host.uri.hypervisor === "test") return "test";
+  if (acceleration === "none") return "qemu";
+  const { kvm } = await host.facts();
+  if (kvm !== undefined) return "kvm";
+  if (acceleration === "required")
+    throw new ProviderError("unsupported", NO_KVM, { where: { property: "acceleration" }, hint: KVM_HINT });
+  step.report(`${NO_KVM}: the guest is emulated, which is slow`);
+  return "qemu";
+}
+
+export const NO_KVM = "the host has no usable hardware virtualisation (KVM)";
+export const KVM_HINT = 'Switch it on in the host\'s firmware and load its kvm module, or set acceleration to "none".';
+
+/** Each disk with its format and device name; a disk that exists keeps its name for the guest. */
+export async function resolveDisks(
+  host: LibvirtHost,
+  declared: readonly DeclaredDisk[],
+  existing?: Existing,
+): Promise<Disk[]> {
+  const taken = new Set(existing ? disksOf(existing.config).map((d) => attributeAt(d, "target", "dev") ?? "") : []);
+  const out: Disk[] = [];
+  for (const disk of declared) {
+    const noted = existing?.notes?.disks.find((d) => d.name === disk.name)?.target ?? adopted(existing, disk);
+    const target = noted !== undefined && sameBus(noted, disk.bus) ? noted : freeTarget(disk.bus, taken);
+    taken.add(target);
+    const path = disk.volume ?? disk.path ?? "";
+    const { name, bus, readOnly } = disk;
+    out.push({ name, path, format: disk.format ?? (await formatOf(host, path)), bus, readOnly, target });
+  }
+  return out;
+}
+
+const sameBus = (target: string, bus: Disk["bus"]): boolean => target.startsWith("vd") === (bus === "virtio");
+
+/** A disk of an adopted machine has no note: it is known by its file. */
+const adopted = (existing: Existing | undefined, disk: DeclaredDisk): string | undefined => {
+  const path = disk.volume ?? disk.path;
+  const found =
+    existing &&
+    disksOf(existing.config).find(
+      (d) => attributeAt(d, "source", "file") === path || attributeAt(d, "source", "dev") === path,
+    );
+  return found && attributeAt(found, "target", "dev");
+};
+
+/** The format that the host's pools know of a file; `raw` for what no pool holds. Two calls. */
+async function formatOf(host: LibvirtHost, path: string): Promise<Disk["format"]> {
+  try {
+    const pool = await host.session.call(pools.byTargetPath, { path: dirname(path) });
+    const vol = { pool: pool.name, name: path.slice(path.lastIndexOf("/") + 1), key: path };
+    const xml = parseXml(await host.session.call(volumes.xml, { vol, flags: 0 }), `the volume ${path}`);
+    return attributeAt(xml, "target/format", "type") === "qcow2" ? "qcow2" : "raw";
+  } catch (error) {
+    if (isProviderError(error, "not-found", "unsupported")) return "raw";
+    throw error;
+  }
+}
+
+/** Each interface with its MAC, its network and, on a network that allots addresses, its address. */
+export async function resolveNics(
+  host: LibvirtHost,
+  machine: Pick<Identity, "uuid" | "name">,
+  declared: readonly DeclaredNic[],
+  existing?: Existing,
+): Promise<Nic[]> {
+  const out: Nic[] = [];
+  for (const nic of declared) {
+    const noted = existing?.notes?.nics.find((n) => n.name === nic.name);
+    const mac = nic.mac ?? noted?.mac ?? macOf(machine.uuid, nic.name);
+    const base = { name: nic.name, mac, model: nic.model, connected: nic.connected };
+    if (nic.network === undefined) {
+      out.push({ ...base, source: { bridge: nic.bridge ?? "" }, spelling: nic.bridge ?? "" });
+      continue;
+    }
+    const { network, uuid, managed } = await readNetwork(host, nic.network);
+    const name = out.length === 0 ? hostnameOf(machine.name) : `${hostnameOf(machine.name)}-${nic.name}`.toLowerCase();
+    const address = managed ? await allot(host, uuid, { mac, wanted: nic.address, name }) : undefined;
+    out.push({ ...base, source: { network, uuid }, spelling: nic.network, address });
+  }
+  return out;
+}
+
+export interface Identity {
+  readonly uuid: string;
+  readonly name: string;
+}
+
+async function readNetwork(host: LibvirtHost, spelling: string) {
+  try {
+    const net = isUuid(spelling)
+      ? { name: "", uuid: spelling }
+      : await host.session.call(networks.byName, { name: spelling });
+    const xml = parseXml(await host.session.call(networks.xml, { net, flags: 0 }), `the network ${spelling}`);
+    return { network: textAt(xml, "name") ?? net.name, uuid: net.uuid, managed: addressingOfXml(xml) === "managed" };
+  } catch (error) {
+    if (!isProviderError(error, "not-found")) throw error;
+    throw new ProviderError("invalid", `the host has no network "${spelling}"`, {
+      where: { property: "networks" },
+      cause: error,
+      hint: NETWORK_HINT,
+    });
+  }
+}
+
+export const NETWORK_HINT = "Declare a Network, or name one that `virsh net-list --all` shows.";

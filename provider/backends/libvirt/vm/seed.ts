@@ -1,0 +1,117 @@
+import { createHash } from "node:crypto";
+import { dirname } from "node:path";
+import { isProviderError, ProviderError } from "../../../core/errors.js";
+import { networkConfig, seed as seedImage } from "../../../media/nocloud.js";
+import type { LibvirtHost } from "../host.js";
+import { pools, volumes } from "../rpc/procedures/storage.js";
+import type { PoolRef, VolumeRef } from "../rpc/types.js";
+import { write } from "../xml.js";
+import type { MachineInputs, Nic, Seed } from "./types.js";
+
+/** Name of a host as RFC 1123 wants it, from a machine's name. */
+export const hostnameOf = (name: string): string =>
+  name
+    .toLowerCase()
+    .replace(/[^a-z0-9-]+/g, "-")
+    .replace(/^-+|-+$/g, "")
+    .slice(0, 63) || "guest";
+
+/**
+ * The first-boot data as an image. The instance id is the machine's UUID: an edit of the data does not make a guest
+ * that has booted run it as a new machine would.
+ */
+export function seedBytes(uuid: string, inputs: MachineInputs, nics: readonly Nic[]): Uint8Array | undefined {
+  const { cloudInit } = inputs;
+  if (cloudInit === undefined) return undefined;
+  return seedImage({
+    instanceId: uuid,
+    hostname: hostnameOf(inputs.name),
+    ...(cloudInit.userData === undefined ? {} : { userData: cloudInit.userData }),
+    ...(cloudInit.metaData === undefined ? {} : { metaData: cloudInit.metaData }),
+    networkConfig: cloudInit.networkConfig ?? networkConfig(nics.map(nicConfig)),
+  });
+}
+
+const nicConfig = ({ mac, address: a }: Nic) => ({
+  mac,
+  ...(a === undefined ? {} : { address: `${a.address}/${a.prefix}` }),
+  ...(a?.gateway === undefined ? {} : { gateway: a.gateway }),
+  ...(a === undefined || a.dns.length === 0 ? {} : { dns: a.dns }),
+});
+
+/** The pool for a machine's seed: that of its first disk, else `default`. */
+export async function seedPool(host: LibvirtHost, disk: string | undefined): Promise<PoolRef> {
+  const places = [
+    ...(disk === undefined ? [] : [() => host.session.call(pools.byTargetPath, { path: dirname(disk) })]),
+    () => host.session.call(pools.byName, { name: "default" }),
+  ];
+  for (const place of places) {
+    try {
+      return await place();
+    } catch (error) {
+      if (!isProviderError(error, "not-found", "unsupported")) throw error;
+    }
+  }
+  throw new ProviderError("invalid", "the host has no storage pool that could hold the first-boot CD", {
+    where: { property: "cloudInit" },
+    hint: 'Give the machine a disk from a storage pool, or make a pool named "default".',
+  });
+}
+
+/** Where the seed with these bytes lives: its name tells the machine and the content. */
+export function seedPlace(pool: PoolRef, folder: string, uuid: string, name: string, bytes: Uint8Array): Seed {
+  const digest = createHash("sha256").update(bytes).digest("hex").slice(0, 8);
+  const volume = `${hostnameOf(name)}-${uuid.slice(0, 8)}-seed-${digest}.iso`;
+  return { pool: pool.name, volume, path: `${folder}/${volume}` };
+}
+
+/** Puts a seed into its pool. One that an earlier attempt left is written again, since it may be cut. */
+export async function writeSeed(host: LibvirtHost, pool: PoolRef, name: string, bytes: Uint8Array): Promise<VolumeRef> {
+  const xml = write([
+    "volume",
+    {},
+    ["name", {}, name],
+    ["capacity", { unit: "bytes" }, String(bytes.length)],
+    ["target", {}, ["format", { type: "raw" }]],
+  ]);
+  const vol = await made(host, pool, name, xml);
+  try {
+    const { total: sent } = await host.session.upload(
+      volumes.upload,
+      { vol, offset: 0, length: bytes.length, flags: 0 },
+      once(bytes),
+    );
+    if (sent !== bytes.length)
+      throw new ProviderError("failed", `only ${sent} of ${bytes.length} bytes of the first-boot CD arrived`);
+    return vol;
+  } catch (error) {
+    await host.session.call(volumes.delete, { vol, flags: 0 }).catch(() => undefined);
+    // The test driver has volumes and no way to fill them.
+    if (isProviderError(error, "unsupported") && host.uri.hypervisor === "test") return made(host, pool, name, xml);
+    throw error;
+  }
+}
+
+async function made(host: LibvirtHost, pool: PoolRef, name: string, xml: string): Promise<VolumeRef> {
+  try {
+    return await host.session.call(volumes.create, { pool, xml, flags: 0 });
+  } catch (error) {
+    if (!isProviderError(error, "exists", "dropped")) throw error;
+    return host.session.call(volumes.byName, { pool, name });
+  }
+}
+
+/** Succeeds when it is already gone. */
+export async function deleteSeed(host: LibvirtHost, seed: Seed | undefined): Promise<void> {
+  if (seed === undefined) return;
+  const vol: VolumeRef = { pool: seed.pool, name: seed.volume, key: seed.path };
+  try {
+    await host.session.call(volumes.delete, { vol, flags: 0 });
+  } catch (error) {
+    if (!isProviderError(error, "not-found")) throw error;
+  }
+}
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
+}

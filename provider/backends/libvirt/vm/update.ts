@@ -1,0 +1,138 @@
+import type { Change, Step, Update } from "../../../core/driver.js";
+import { isProviderError } from "../../../core/errors.js";
+import { release } from "../allotment.js";
+import type { LibvirtHost } from "../host.js";
+import { Create, Define, DomainXml } from "../rpc/flags.js";
+import { domains } from "../rpc/procedures/domain.js";
+import { type DomainRef, domainRef } from "../rpc/types.js";
+import { attribute, type Element, find, parseXml, toText } from "../xml.js";
+import { awaitAddress, seedFor } from "./create.js";
+import { edit } from "./edit.js";
+import { applyLive, liveXml } from "./live.js";
+import { type Notes, readNotes } from "./notes.js";
+import { pause, resume, start, stop } from "./power.js";
+import { chooseVirtualisation, resolveDisks, resolveNics } from "./resolve.js";
+import { deleteSeed } from "./seed.js";
+import type { Machine, MachineInputs, Resolved, Virtualisation } from "./types.js";
+
+interface Work {
+  readonly host: LibvirtHost;
+  readonly dom: DomainRef;
+  readonly machine: Resolved;
+  readonly before: Notes | undefined;
+  readonly changes: readonly Change[];
+  readonly step: Step;
+}
+
+/**
+ * Brings a machine to what is wanted. It is never undefined on the way: live changes are made on the running guest,
+ * then its definition is written over; where a restart is needed the guest is stopped before its definition changes,
+ * so that a guest that refuses to stop leaves everything as it was.
+ */
+export async function update(
+  host: LibvirtHost,
+  { id, observed, wanted, changes }: Update<Machine>,
+  step: Step,
+): Promise<void> {
+  host.inventory.forget();
+  const dom = domainRef(observed.properties.name ?? wanted.name, id);
+  const config = await readConfig(host, dom);
+  const before = readNotes(config);
+  const machine = await resolveChanged(host, { id, wanted, config, before }, changes, step);
+  const work: Work = { host, dom, machine, before, changes, step };
+  const runs = observed.outputs.state !== "stopped" && observed.outputs.state !== "crashed";
+  const restarts = changes.some((c) => c.effect === "restart");
+  if (runs && (restarts || wanted.powerState === "stopped"))
+    await stop(host, await liveXml({ host, dom }), wanted.shutdown, step);
+  if (runs && !restarts && wanted.powerState !== "stopped") await changeRunning(work);
+  else await changeStopped(work);
+  const has = (property: string) => changes.some((c) => c.property === property);
+  if (has("autostart")) await host.session.call(domains.setAutostart, { dom, autostart: wanted.autostart });
+  await reachPowerState(work, { runs, restarts });
+  await tidy(work);
+  if (!runs || restarts) await awaitAddress(host, id, wanted, step);
+}
+
+const readConfig = async (host: LibvirtHost, dom: DomainRef): Promise<Element> =>
+  parseXml(await host.session.call(domains.xml, { dom, flags: DomainXml.inactive }), `the virtual machine ${dom.name}`);
+
+interface Subject {
+  readonly id: string;
+  readonly wanted: MachineInputs;
+  readonly config: Element;
+  readonly before: Notes | undefined;
+}
+
+async function resolveChanged(
+  host: LibvirtHost,
+  { id, wanted, config, before }: Subject,
+  changes: readonly Change[],
+  step: Step,
+): Promise<Resolved> {
+  const existing = { config, notes: before };
+  const virtualisation = changes.some((c) => c.property === "acceleration")
+    ? await chooseVirtualisation(host, wanted.acceleration, step)
+    : ((attribute(config, "type") ?? "qemu") as Virtualisation);
+  const disks = await resolveDisks(host, wanted.disks, existing);
+  const nics = await resolveNics(host, { uuid: id, name: wanted.name }, wanted.networks, existing);
+  const seed = await seedFor(host, { uuid: id, inputs: wanted, nics, disk: disks[0]?.path }, before?.seed);
+  const arch = find(config, "os/type")?.getAttribute("arch") ?? "x86_64";
+  return { uuid: id, inputs: wanted, virtualisation, arch, disks, nics, seed };
+}
+
+/** Live first, then the definition with what is in effect: a change that fails leaves no definition that lies. */
+async function changeRunning(work: Work): Promise<void> {
+  const done = new Set<string>();
+  try {
+    await applyLive(work, work.changes, (property) => done.add(property));
+  } finally {
+    if (done.size > 0) await redefine(work, done, await liveXml(work));
+  }
+}
+
+const changeStopped = (work: Work): Promise<void> => redefine(work, new Set(work.changes.map((c) => c.property)));
+
+async function redefine({ host, dom, machine }: Work, changed: ReadonlySet<string>, live?: Element): Promise<void> {
+  const config = await readConfig(host, dom);
+  const before = toText(config);
+  edit(config, machine, changed, live);
+  if (toText(config) === before) return;
+  try {
+    await host.session.call(domains.define, { xml: toText(config), flags: Define.validate });
+  } catch (error) {
+    if (!isProviderError(error, "dropped")) throw error;
+    // A lost answer: writing the same definition twice is the same as once.
+    await host.session.call(domains.define, { xml: toText(config), flags: Define.validate });
+  }
+}
+
+async function reachPowerState(
+  { host, dom, machine, changes, step }: Work,
+  { runs, restarts }: { readonly runs: boolean; readonly restarts: boolean },
+): Promise<void> {
+  const { powerState } = machine.inputs;
+  if (powerState === "stopped") return;
+  if (!runs || restarts) {
+    step.report(restarts ? "starting again" : "starting");
+    const fresh =
+      changes.some((c) => ["firmware", "secureBoot"].includes(c.property)) && machine.inputs.firmware === "uefi";
+    // Variables of another firmware would keep the guest from booting.
+    if (fresh)
+      await host.session.call(domains.create, {
+        dom,
+        flags: Create.resetNvram | (powerState === "paused" ? Create.paused : 0),
+      });
+    else await start(host, dom, powerState === "paused");
+  } else if (changes.some((c) => c.property === "powerState")) {
+    await (powerState === "paused" ? pause(host, dom) : resume(host, dom));
+  }
+}
+
+/** What the machine no longer uses: its old seed, and addresses of interfaces that are gone. */
+async function tidy({ host, machine, before }: Work): Promise<void> {
+  if (before?.seed !== undefined && before.seed.path !== machine.seed?.path) await deleteSeed(host, before.seed);
+  for (const nic of before?.nics ?? []) {
+    const stays = machine.nics.some((n) => n.mac === nic.mac && "uuid" in n.source && n.source.uuid === nic.uuid);
+    if (nic.allotted !== undefined && nic.uuid !== undefined && !stays) await release(host, nic.uuid, nic.mac);
+  }
+}
