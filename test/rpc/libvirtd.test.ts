@@ -12,7 +12,7 @@ import { counts, everyProcedure, failure, NEEDED, open, socketPath, trailing } f
 import { qemuDriver } from "./qemu-driver.js";
 import { testDriver } from "./test-driver.js";
 
-describe.skipIf(socketPath === undefined)(`libvirtd (${NEEDED})`, () => {
+describe.skipIf(socketPath === undefined)(`libvirtd${socketPath === undefined ? ` (${NEEDED})` : ""}`, () => {
   testDriver();
   qemuDriver();
 
