@@ -1,10 +1,9 @@
-import { chmod, copyFile, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { chmod, copyFile, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { delimiter, dirname, join, resolve } from "node:path";
+import { delimiter, dirname, join } from "node:path";
+import { installPackage, ROOT } from "./installed.js";
 import { pulumiTools } from "./requirements.js";
 import { type Outcome, type RunOptions, run, runWell } from "./run.js";
-
-const ROOT = resolve(import.meta.dirname, "../..");
 
 /** One resource's part of `preview --json`. */
 export interface PreviewStep {
@@ -99,22 +98,9 @@ const PREAMBLE = `const pulumi = require("@pulumi/pulumi");\nconst crossvisor = 
 
 /** The project with the package as an installation leaves it, and the one program that Pulumi's npm package brings. */
 async function layOut(home: string, folder: string): Promise<string> {
-  const installed = join(folder, "node_modules", "crossvisor");
   const bin = join(home, "bin");
-  for (const made of [installed, bin, join(home, "state")]) await mkdir(made, { recursive: true });
-  await symlink(join(ROOT, "node_modules"), join(home, "node_modules"));
-  await copyFile(join(ROOT, "package.json"), join(installed, "package.json"));
-  const tsc = join(ROOT, "node_modules/typescript/bin/tsc");
-  const emit = [
-    "-p",
-    "tsconfig.build.json",
-    "--noCheck",
-    "--declaration",
-    "false",
-    "--outDir",
-    join(installed, "dist"),
-  ];
-  await runWell(process.execPath, [tsc, ...emit], { cwd: ROOT });
+  for (const made of [folder, bin, join(home, "state")]) await mkdir(made, { recursive: true });
+  await installPackage(folder);
   await writeFile(
     join(folder, "Pulumi.yaml"),
     "name: lab\nruntime:\n  name: nodejs\n  options:\n    typescript: false\n",

@@ -47,7 +47,11 @@ export async function difference(at: Differing, engine: AnyEngine): Promise<Answ
   const replacing = (names: readonly string[]): DiffResult =>
     names.length === 0 ? {} : { replaces: [...new Set(names)], deleteBeforeReplace: true };
   if (found.length === 0) return { result: {}, lines: [] };
-  if (!at.spoken) return { result: replacing(dependent(at, found)), lines: [] };
+  if (!at.spoken) {
+    const lost = dependent(at, found);
+    const line = `${name(at)}: ${lost.join(", ")}: needs a replacement, because what it refers to is replaced`;
+    return { result: replacing(lost), lines: lost.length === 0 ? [] : [{ line, severity: "info" }] };
+  }
 
   const present = await look(at, engine);
   const before = present.now === undefined ? was.declared : live(at, present.now);
