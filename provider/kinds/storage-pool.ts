@@ -8,6 +8,8 @@ export const StoragePool = kind({
   doc: "A directory of the host that holds volumes.",
   properties: {
     ...common,
+    // Its mark proves an owner and does not tell who that is.
+    owner: { ...common.owner, unobserved: true },
     name: text({
       doc: "Name on the host. Default: the resource's name.",
       required: true,

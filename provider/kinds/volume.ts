@@ -10,6 +10,8 @@ export const Volume = kind({
   doc: "A virtual disk in a storage pool.",
   properties: {
     ...common,
+    // Its mark proves an owner and does not tell who that is.
+    owner: { ...common.owner, unobserved: true },
     name: text({
       doc: "Name in the pool: the file name in a directory. Default: the resource's name.",
       required: true,
