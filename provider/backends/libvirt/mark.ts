@@ -1,0 +1,84 @@
+import { isProviderError, ProviderError } from "../../core/errors.js";
+import { uuidOf } from "./identity.js";
+import { secrets } from "./rpc/index.js";
+import type { Session } from "./rpc/session.js";
+import type { SecretRef } from "./rpc/types.js";
+import { write } from "./xml.js";
+
+/** `usageType` of a secret that belongs to a volume. */
+const VOLUME = 1;
+
+/**
+ * The mark of a volume that we make. Volumes carry no metadata, so it is a secret of libvirt without a value, defined for
+ * the use with the volume's path, whose UUID is made of the owner and the path: only who knows the owner can have made it.
+ * libvirt keeps one secret for each path, and uses it by itself only where a refresh of a pool finds an *encrypted*
+ * volume at the path (storage_util.c, virStorageBackendFileSystemLoadDefaultSecrets); machines name secrets by UUID.
+ *
+ * It is set before anything is made at the path and taken away last. Where the driver keeps no secrets (`test:///`, a
+ * host without virtsecretd) nothing is marked: then a volume that exists is never taken for ours.
+ */
+export const markOf = (owner: string, path: string): SecretRef => ({
+  uuid: uuidOf("Volume", owner, path),
+  usageType: VOLUME,
+  usageID: path,
+});
+
+export async function isMarked(session: Session, mark: SecretRef): Promise<boolean> {
+  try {
+    return (await session.call(secrets.byUuid, { uuid: mark.uuid })).usageID === mark.usageID;
+  } catch (error) {
+    if (isProviderError(error, "not-found") || keepsNone(error)) return false;
+    throw error;
+  }
+}
+
+/** May be repeated. @throws `exists` when the path has the mark of somebody else. */
+export async function setMark(session: Session, mark: SecretRef, owner: string): Promise<void> {
+  const xml = write([
+    "secret",
+    { ephemeral: "no", private: "no" },
+    ["uuid", {}, mark.uuid],
+    ["description", {}, `crossvisor: mark of a volume, owner ${owner}`],
+    ["usage", { type: "volume" }, ["volume", {}, mark.usageID]],
+  ]);
+  try {
+    await session.call(secrets.define, { xml, flags: 0 });
+  } catch (error) {
+    if (keepsNone(error)) return;
+    if (!isProviderError(error, "exists")) throw error;
+    const uuid = /UUID ([0-9a-f-]{36})/i.exec(error.fact)?.[1];
+    throw new ProviderError("exists", `${mark.usageID} belongs to somebody else: the secret ${uuid ?? ""} marks it`, {
+      where: { property: "name" },
+      hint: `Choose another name; if its owner is gone for good, remove the mark on the host (virsh secret-undefine ${uuid ?? "UUID"}).`,
+      cause: error,
+    });
+  }
+}
+
+/** Succeeds when there is none. */
+export async function clearMark(session: Session, mark: SecretRef): Promise<void> {
+  try {
+    await session.call(secrets.undefine, { secret: mark });
+  } catch (error) {
+    if (!isProviderError(error, "not-found") && !keepsNone(error)) throw error;
+  }
+}
+
+/** Gives the volume at a path to another owner. One that carries no mark of ours gets none. */
+export async function passMark(session: Session, path: string, owner: string): Promise<void> {
+  const mark = markOf(owner, path);
+  try {
+    const old = await session.call(secrets.byUsage, { usageType: VOLUME, usageId: path });
+    if (old.uuid === mark.uuid) return;
+    const xml = await session.call(secrets.xml, { secret: old, flags: 0 });
+    if (!xml.includes("crossvisor: mark of a volume")) return;
+    await clearMark(session, old);
+  } catch (error) {
+    if (isProviderError(error, "not-found") || keepsNone(error)) return;
+    throw error;
+  }
+  await setMark(session, mark, owner);
+}
+
+const keepsNone = (error: unknown): boolean =>
+  isProviderError(error, "unsupported") || (error instanceof ProviderError && /virtsecretd/.test(error.fact));

@@ -1,0 +1,89 @@
+import { isProviderError, ProviderError } from "../../core/errors.js";
+import type { LibvirtHost } from "./host.js";
+import { isUuid } from "./identity.js";
+import { type PoolDescription, plainPath, readPool } from "./pool-xml.js";
+import { pools } from "./rpc/index.js";
+import type { PoolRef } from "./rpc/types.js";
+
+/** A pool that volumes can be made in: started, with a directory. */
+export interface OpenPool extends PoolDescription {
+  readonly ref: PoolRef;
+  readonly path: string;
+}
+
+/** Types whose volumes are files in a directory. */
+const OF_FILES: ReadonlySet<string> = new Set(["dir", "fs", "netfs"]);
+
+/** By name, UUID or directory; `undefined` when the host has none. A directory is found only while its pool is started. */
+export async function poolByAnyName({ session }: LibvirtHost, name: string): Promise<PoolRef | undefined> {
+  try {
+    if (name.startsWith("/")) return await session.call(pools.byTargetPath, { path: plainPath(name) });
+    if (isUuid(name)) return await session.call(pools.byUuid, { uuid: name.toLowerCase() });
+    return await session.call(pools.byName, { name });
+  } catch (error) {
+    if (isProviderError(error, "not-found")) return undefined;
+    throw error;
+  }
+}
+
+/** What the host says of a pool, shared for a while; `undefined` when it went away meanwhile. */
+export const describePool = (host: LibvirtHost, pool: PoolRef): Promise<PoolDescription | undefined> =>
+  host.inventory.share(`pool ${pool.uuid}`, async () => {
+    try {
+      return readPool(await host.session.call(pools.xml, { pool, flags: 0 }));
+    } catch (error) {
+      if (isProviderError(error, "not-found")) return undefined;
+      throw error;
+    }
+  });
+
+/** The pool that a declaration means. @throws `invalid`, property `pool`, with the remedy. */
+export async function openPool(host: LibvirtHost, declared: string): Promise<OpenPool> {
+  const ref = await host.inventory.share(`pool named ${declared}`, async () => {
+    const found = await poolByAnyName(host, declared);
+    if (found === undefined) throw await noSuchPool(host, declared);
+    return found;
+  });
+  const described = await describePool(host, ref);
+  if (described === undefined) throw await noSuchPool(host, declared);
+  const { type, path } = described;
+  if (!OF_FILES.has(type) || path === undefined)
+    throw wrongPool(`the storage pool "${ref.name}" has the type ${type}, which is not supported`, {
+      hint: "Use a storage pool that is a directory.",
+    });
+  return { ...described, ref, path };
+}
+
+async function noSuchPool(host: LibvirtHost, declared: string): Promise<ProviderError> {
+  if (!declared.startsWith("/"))
+    return wrongPool(`there is no storage pool "${declared}"`, {
+      hint: "Declare a StoragePool and give it here, or name one of the host.",
+    });
+  const entries = [...(await host.inventory.pools()).values()].filter(({ active }) => !active);
+  for (const { ref } of entries)
+    if ((await describePool(host, ref))?.path === plainPath(declared)) return stopped(ref.name);
+  return wrongPool(`no storage pool has the directory ${declared}`, {
+    hint: "Declare a StoragePool with this path and give it here.",
+  });
+}
+
+/** For a pool that is there and does not run: its volumes are neither there nor gone. */
+export const stopped = (pool: string): ProviderError =>
+  new ProviderError("failed", `the storage pool "${pool}" is stopped`, {
+    where: { property: "pool" },
+    hint: `Start it on the host (virsh pool-start "${pool}").`,
+  });
+
+/** For a pool that the host does not know any more: its files may still be there. */
+export const poolGone = (pool: string): ProviderError =>
+  new ProviderError(
+    "failed",
+    `the storage pool "${pool}" is not defined on the host any more, so nobody can tell about its volumes`,
+    {
+      where: { property: "pool" },
+      hint: "Define it again with the same directory; if its files are gone for good, take the volume out of the state.",
+    },
+  );
+
+const wrongPool = (fact: string, { hint }: { readonly hint: string }): ProviderError =>
+  new ProviderError("invalid", fact, { where: { property: "pool" }, hint });

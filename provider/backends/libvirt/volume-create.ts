@@ -1,0 +1,135 @@
+import type { Step } from "../../core/driver.js";
+import { isProviderError, ProviderError } from "../../core/errors.js";
+import type { InputsOf } from "../../core/kind.js";
+import type { Kinds } from "../../kinds/index.js";
+import type { LibvirtHost } from "./host.js";
+import { clearMark, isMarked, markOf, setMark } from "./mark.js";
+import { type OpenPool, openPool } from "./pool-lookup.js";
+import { volumes } from "./rpc/index.js";
+import type { SecretRef, VolumeRef } from "./rpc/types.js";
+import { findBase } from "./volume-base.js";
+import { deleteVolume, describeVolume, idOf, refOf } from "./volume-lookup.js";
+import { partOf, publishSource } from "./volume-upload.js";
+import { forgetBase, refuseAttached, refuseUnderOthers } from "./volume-use.js";
+import { type NewVolume, writeVolume } from "./volume-xml.js";
+
+type Wanted = InputsOf<Kinds["Volume"]>;
+
+/** Everything that one creation works on. */
+interface Place {
+  readonly host: LibvirtHost;
+  readonly pool: OpenPool;
+  readonly vol: VolumeRef;
+  readonly path: string;
+  readonly mark: SecretRef;
+  readonly part: VolumeRef;
+}
+
+/**
+ * Makes a volume. Its mark (see `mark.ts`) is there before its file, and where it is filled from a source the part file is
+ * there until the volume is complete. So the next attempt knows: a volume without our mark is foreign; one with our mark
+ * and no part file is done; where there is a part file, it and what has the real name are worth nothing and begin anew.
+ */
+export async function createVolume(host: LibvirtHost, wanted: Wanted, step: Step): Promise<void> {
+  host.inventory.forget();
+  if (wanted.adopt !== undefined) return step.made(await adopted(host, wanted.pool, wanted.adopt));
+  const pool = await openPool(host, wanted.pool);
+  const path = `${pool.path}/${wanted.name}`;
+  const mark = markOf(wanted.owner, path);
+  const vol = { pool: pool.name, name: wanted.name, key: "" };
+  const place: Place = { host, pool, vol, path, mark, part: partOf(pool, wanted.name, mark.uuid) };
+  if (await isDone(place, wanted.source !== undefined)) return step.made(idOf(vol));
+  await setMark(host.session, mark, wanted.owner);
+  forgetBase(host, path);
+  try {
+    if (wanted.source === undefined) await makeEmpty(place, wanted);
+    else await makeFromSource(place, { ...wanted, source: wanted.source }, step);
+  } catch (error) {
+    await cleanUp(place, error);
+    throw error;
+  }
+  step.made(idOf(vol));
+}
+
+/** Whether an earlier attempt was completed; what one left unfinished is deleted. @throws `exists` for a foreign volume. */
+async function isDone(place: Place, fromSource: boolean): Promise<boolean> {
+  const { host, vol, path, mark, part } = place;
+  const { session } = host;
+  const there = await describeVolume(host, vol);
+  if (there !== undefined && !(await isMarked(session, mark))) throw foreign(path);
+  const unfinished = fromSource && (await describeVolume(host, part)) !== undefined;
+  if (!unfinished) return there !== undefined;
+  if (there !== undefined) {
+    await refuseAttached(host, path, vol);
+    await refuseUnderOthers(host, path, "making it anew");
+    await deleteVolume(session, vol);
+  }
+  await deleteVolume(session, part);
+  return false;
+}
+
+async function makeEmpty({ host, pool, vol }: Place, wanted: Wanted): Promise<void> {
+  const base = wanted.base === undefined ? undefined : await findBase(host, wanted.base, wanted.size);
+  const capacity = wanted.size ?? base?.capacity;
+  if (capacity === undefined)
+    throw new ProviderError("invalid", "a volume without source and base needs a size", {
+      where: { property: "size" },
+    });
+  const under = base && wanted.base !== undefined ? { path: wanted.base, format: base.format } : undefined;
+  const volume: NewVolume = { name: wanted.name, format: wanted.format, capacity, base: under };
+  const make = () => host.session.call(volumes.create, { pool: pool.ref, xml: writeVolume(volume), flags: 0 });
+  try {
+    await make();
+  } catch (error) {
+    if (!isProviderError(error, "dropped")) throw error;
+    // The answer was lost. What has the name now is ours: it was not there before, and the mark was.
+    if ((await describeVolume(host, vol)) === undefined) await make();
+  }
+}
+
+async function makeFromSource(place: Place, wanted: Wanted & { readonly source: string }, step: Step): Promise<void> {
+  const { host, pool, part } = place;
+  const { name, format, source, sha256, size } = wanted;
+  await publishSource(host, { pool, part, copy: { name, format, source, sha256, size } }, step);
+  await deleteVolume(host.session, part);
+}
+
+/**
+ * Leaves nothing of a failed attempt. Where that cannot be done now, the mark and the part file stay, and the next
+ * attempt does it. A volume that turned up under the name meanwhile is somebody else's and stays.
+ */
+async function cleanUp({ host: { session }, vol, part, mark }: Place, error: unknown): Promise<void> {
+  try {
+    if (!isProviderError(error, "exists")) await deleteVolume(session, vol);
+    await deleteVolume(session, part);
+    await clearMark(session, mark);
+  } catch {
+    // The failure that is told is the first one.
+  }
+}
+
+const foreign = (path: string): ProviderError =>
+  new ProviderError("exists", `${path} exists and is not ours`, {
+    where: { property: "name" },
+    hint: "Set adopt to its name to take it over, or choose another name.",
+  });
+
+/** By its name in the pool, by its id (pool and name) or by its path. */
+async function adopted(host: LibvirtHost, pool: string, adopt: string): Promise<string> {
+  if (adopt.startsWith("/")) {
+    try {
+      return idOf(await host.session.call(volumes.byPath, { path: adopt }));
+    } catch (error) {
+      throw isProviderError(error, "not-found") ? nothingToAdopt(adopt) : error;
+    }
+  }
+  const vol = adopt.includes("/") ? refOf(adopt) : { pool: (await openPool(host, pool)).name, name: adopt, key: "" };
+  if ((await describeVolume(host, vol)) === undefined) throw nothingToAdopt(adopt);
+  return idOf(vol);
+}
+
+const nothingToAdopt = (adopt: string): ProviderError =>
+  new ProviderError("not-found", `there is no volume "${adopt}"`, {
+    where: { property: "adopt" },
+    hint: "Give the name of a volume of the pool, its id (pool/name) or its path on the host.",
+  });

@@ -1,0 +1,129 @@
+import type { Observed } from "../../core/driver.js";
+import { ProviderError } from "../../core/errors.js";
+import type { InputsOf, Problem } from "../../core/kind.js";
+import { showBytes } from "../../core/units.js";
+import type { Kinds } from "../../kinds/index.js";
+import { IMAGE_HEAD, inspectImage } from "../../media/image.js";
+import { probe } from "../../media/source.js";
+import type { LibvirtHost } from "./host.js";
+import { markOf } from "./mark.js";
+import { type OpenPool, openPool, stopped } from "./pool-lookup.js";
+import { findBase } from "./volume-base.js";
+import { refOf } from "./volume-lookup.js";
+import { sourceFault } from "./volume-source.js";
+import { overlaysOf } from "./volume-use.js";
+
+type Wanted = Partial<InputsOf<Kinds["Volume"]>>;
+type Now = Observed<Kinds["Volume"]> | undefined;
+
+/** What the host knows to be wrong with a declaration. Values that are not known yet are skipped. */
+export async function examineVolume(host: LibvirtHost, wanted: Wanted, now: Now): Promise<readonly Problem[]> {
+  const [pool, inPool] = await asked(wanted.pool, (name) => startedPool(host, name));
+  const stays = now !== undefined && !isReplaced(wanted, now, pool);
+  const parts = await Promise.all([
+    now === undefined && pool ? isTaken(host, wanted, pool) : undefined,
+    now === undefined ? asked(wanted.source, (source) => sourceProblem(source, wanted, pool)) : undefined,
+    now?.properties.base === wanted.base ? undefined : asked(wanted.base, (path) => findBase(host, path, wanted.size)),
+    stays ? resizing(host, wanted, now) : undefined,
+    !stays && pool ? tooLarge(wanted, pool) : undefined,
+  ]);
+  const [taken, source, base, size, room] = parts;
+  return [...inPool, ...(taken ?? []), ...(source?.[1] ?? []), ...(base?.[1] ?? []), ...(size ?? []), ...(room ?? [])];
+}
+
+async function startedPool(host: LibvirtHost, declared: string): Promise<OpenPool> {
+  const pool = await openPool(host, declared);
+  if ((await host.inventory.pools()).get(pool.uuid)?.active === false) throw stopped(pool.name);
+  return pool;
+}
+
+/** The answer to a question about a known value, and the refusal as a problem. A host that cannot be asked is no problem of the declaration. */
+async function asked<V, A>(
+  value: V | undefined,
+  ask: (value: V) => Promise<A>,
+): Promise<readonly [A | undefined, readonly Problem[]]> {
+  if (value === undefined) return [undefined, []];
+  try {
+    return [await ask(value), []];
+  } catch (error) {
+    const property = error instanceof ProviderError ? error.where.property : undefined;
+    if (!(error instanceof ProviderError) || property === undefined) throw error;
+    return [undefined, [problem(property, error.fact, error.hint)]];
+  }
+}
+
+const problem = (path: string, fact: string, hint = ""): Problem => {
+  const remedy = hint.replace(/\.$/, "").replace(/^[A-Z](?=[a-z])/, (letter) => letter.toLowerCase());
+  return { path, reason: remedy === "" ? fact : `${fact}: ${remedy}` };
+};
+
+/** As far as it can be seen: a changed source cannot. */
+const isReplaced = ({ name, base, format }: Wanted, { id, properties }: NonNullable<Now>, pool?: OpenPool): boolean =>
+  (name !== undefined && name !== properties.name) ||
+  (format !== undefined && format !== properties.format) ||
+  base !== properties.base ||
+  (pool !== undefined && pool.name !== refOf(id).pool);
+
+async function isTaken(host: LibvirtHost, { name, owner, adopt }: Wanted, pool: OpenPool): Promise<readonly Problem[]> {
+  const { inventory } = host;
+  if (adopt !== undefined) {
+    if (adopt.includes("/") || (await inventory.volumes(pool.ref)).some((vol) => vol.name === adopt)) return [];
+    return [{ path: "adopt", reason: `must name a volume of the storage pool "${pool.name}": there is no "${adopt}"` }];
+  }
+  if (name === undefined || owner === undefined) return [];
+  const [vols, marks] = await Promise.all([inventory.volumes(pool.ref), inventory.secrets()]);
+  if (!vols.some((vol) => vol.name === name)) return [];
+  const mine = markOf(owner, `${pool.path}/${name}`).uuid;
+  return marks.some(({ uuid }) => uuid === mine)
+    ? []
+    : [
+        problem(
+          "name",
+          `"${name}" exists in the storage pool "${pool.name}" and is not ours`,
+          "Set adopt to its name to take it over, or choose another name.",
+        ),
+      ];
+}
+
+/** @throws `invalid` with the property that is wrong. */
+async function sourceProblem(source: string, { format = "qcow2", size }: Wanted, pool: OpenPool | undefined) {
+  const found = await probe(source, { bytes: IMAGE_HEAD });
+  const wrong = (property: string, fact: string, hint: string) =>
+    new ProviderError("invalid", fact, { where: { property }, hint });
+  if (found === undefined) throw wrong("source", `there is nothing at ${source}`, "Check the path or the address.");
+  const fault = sourceFault(inspectImage(found.head), found.length, { format, size });
+  if (fault !== undefined) throw wrong(fault.property, fault.fact, fault.hint);
+  // A raw source may be holes for the most part; a qcow2 is data.
+  if (pool !== undefined && format === "qcow2" && found.length !== undefined && found.length > pool.available)
+    throw wrong(
+      "source",
+      `it has ${showBytes(found.length)}, and the storage pool "${pool.name}" has ${showBytes(pool.available)} free`,
+      "Free space there, or use another pool.",
+    );
+}
+
+async function resizing(host: LibvirtHost, { size }: Wanted, now: NonNullable<Now>): Promise<readonly Problem[]> {
+  if (size === undefined || size === now.outputs.size) return [];
+  if (size < now.outputs.size)
+    return [
+      {
+        path: "size",
+        reason: `must not be less than it is (${showBytes(now.outputs.size)}), not ${showBytes(size)}: a volume never shrinks; make a new one and copy what matters`,
+      },
+    ];
+  const [over] = await overlaysOf(host, now.outputs.path);
+  return over === undefined
+    ? []
+    : [{ path: "size", reason: `must stay as it is: the volume "${over.pool}/${over.name}" lies over it` }];
+}
+
+/** Volumes are thin, so only what could never be filled is refused. */
+const tooLarge = ({ size }: Wanted, pool: OpenPool): readonly Problem[] =>
+  size === undefined || size <= pool.capacity || pool.capacity === 0
+    ? []
+    : [
+        {
+          path: "size",
+          reason: `must not exceed the file system of the storage pool "${pool.name}" (${showBytes(pool.capacity)}), not ${showBytes(size)}`,
+        },
+      ];

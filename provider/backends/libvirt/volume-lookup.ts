@@ -1,0 +1,58 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { isProviderError, ProviderError } from "../../core/errors.js";
+import type { LibvirtHost } from "./host.js";
+import { poolGone, stopped } from "./pool-lookup.js";
+import { libvirtCode } from "./rpc/errors.js";
+import { ErrorCode, volumes } from "./rpc/index.js";
+import type { Session } from "./rpc/session.js";
+import type { VolumeRef } from "./rpc/types.js";
+import { readVolume, type VolumeDescription } from "./volume-xml.js";
+
+/** The id of a volume: the names of its pool and its own; libvirt allows no slash in either. */
+export const idOf = ({ pool, name }: Pick<VolumeRef, "pool" | "name">): string => `${pool}/${name}`;
+
+/** The daemon finds a volume by the names of the pool and its own; the key may be empty (measured, 9.0.0). */
+export function refOf(id: string): VolumeRef {
+  const slash = id.indexOf("/");
+  if (slash <= 0 || slash === id.length - 1) throw new ProviderError("bug", `"${id}" is not the id of a volume`);
+  return { pool: id.slice(0, slash), name: id.slice(slash + 1), key: "" };
+}
+
+/**
+ * What the host says of a volume, in one call. `undefined` only when its pool is started and has no such volume.
+ *
+ * @throws `failed`, property `pool`, when the pool is stopped or not defined: then nobody knows, and nothing is lost.
+ */
+export async function describeVolume({ session }: LibvirtHost, vol: VolumeRef): Promise<VolumeDescription | undefined> {
+  try {
+    return readVolume(await session.call(volumes.xml, { vol, flags: 0 }));
+  } catch (error) {
+    const code = libvirtCode(error);
+    if (code === ErrorCode.noVolume) return undefined;
+    if (code === ErrorCode.noPool) throw poolGone(vol.pool);
+    if (code === ErrorCode.operationInvalid && error instanceof ProviderError && /not active/.test(error.fact))
+      throw stopped(vol.pool);
+    throw error;
+  }
+}
+
+/** Milliseconds that a broken-off transfer may still hold a volume before its deletion is given up. */
+const HELD = 15_000;
+
+/** Deletes a volume; one that is gone is what was wanted. Waits for what still reads or writes it through the daemon. */
+export async function deleteVolume(session: Session, vol: VolumeRef): Promise<void> {
+  const end = Date.now() + HELD;
+  for (let pause = 20; ; pause = Math.min(pause * 2, 1000)) {
+    try {
+      return await session.call(volumes.delete, { vol, flags: 0 });
+    } catch (error) {
+      if (isProviderError(error, "not-found")) return;
+      const again = isHeld(error) || isProviderError(error, "dropped");
+      if (!again || Date.now() > end) throw error;
+    }
+    await sleep(pause);
+  }
+}
+
+const isHeld = (error: unknown): boolean =>
+  error instanceof ProviderError && /is still (in use|being allocated)/.test(error.fact);

@@ -1,0 +1,36 @@
+import { showBytes } from "../../core/units.js";
+import { type Image, imageProblem } from "../../media/image.js";
+
+/** What of a declaration a source must fit. */
+export interface Expected {
+  readonly format: "qcow2" | "raw";
+  /** Bytes; absent is the size of the source. */
+  readonly size?: number | undefined;
+}
+
+export interface Fault {
+  readonly property: "source" | "size" | "format";
+  readonly fact: string;
+  readonly hint: string;
+}
+
+/** Why a source cannot become the declared volume; `undefined` when nothing speaks against it. `length` in bytes, where it is known. */
+export function sourceFault(image: Image, length: number | undefined, { format, size }: Expected): Fault | undefined {
+  const problem = imageProblem(image);
+  if (problem !== undefined) return { property: "source", ...problem };
+  // The image of a CD is the bytes of a disk.
+  const found = image.format === "iso" ? "raw" : image.format;
+  if (found !== format) {
+    const fact = `the source has the format ${found}, not ${format}`;
+    return found === "raw" || found === "qcow2"
+      ? { property: "format", fact, hint: `Set format to "${found}".` }
+      : { property: "source", fact, hint: `Convert it first, with \`qemu-img convert -O ${format}\`.` };
+  }
+  const own = format === "raw" ? length : image.virtualSize;
+  if (size === undefined || own === undefined || own <= size) return undefined;
+  return {
+    property: "size",
+    fact: `${showBytes(size)} is smaller than the source, which has ${showBytes(own)}`,
+    hint: `Set size to at least ${showBytes(own)}.`,
+  };
+}

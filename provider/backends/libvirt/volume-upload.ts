@@ -1,0 +1,124 @@
+import type { Step } from "../../core/driver.js";
+import { isProviderError, ProviderError } from "../../core/errors.js";
+import { showBytes } from "../../core/units.js";
+import { inspectImage } from "../../media/image.js";
+import { type Chunk, openSource, type Source } from "../../media/source.js";
+import type { LibvirtHost } from "./host.js";
+import type { OpenPool } from "./pool-lookup.js";
+import { Stream, VolumeCreate, volumes } from "./rpc/index.js";
+import type { Sent } from "./rpc/transfer.js";
+import type { VolumeRef } from "./rpc/types.js";
+import { sourceFault } from "./volume-source.js";
+import { formatOf, readVolume, writeVolume } from "./volume-xml.js";
+
+/** A volume that starts as a copy of a source. */
+export interface Copy {
+  readonly name: string;
+  readonly format: "qcow2" | "raw";
+  readonly source: string;
+  readonly sha256: string | undefined;
+  /** Bytes; absent is the size of the source. */
+  readonly size: number | undefined;
+}
+
+export interface Publication {
+  readonly pool: OpenPool;
+  /** Where the upload goes. */
+  readonly part: VolumeRef;
+  readonly copy: Copy;
+}
+
+/** Where an upload goes before it is complete: its name holds a part of the mark, so that it is known as ours. */
+export const partOf = (pool: OpenPool, name: string, mark: string): VolumeRef => ({
+  pool: pool.name,
+  name: `.${name}.${mark.slice(0, 8)}.part`,
+  key: "",
+});
+
+/**
+ * Uploads a source into `part` and publishes it under its name only when all of it is there, has the right length and
+ * checksum and the wanted size. libvirt cannot rename a volume, so the host copies it: as an extent clone where its file
+ * system can, else skipping holes. The caller deletes `part`, whatever happened.
+ */
+export async function publishSource(host: LibvirtHost, { pool, part, copy }: Publication, step: Step): Promise<void> {
+  const source = await openSource(copy.source, { sha256: copy.sha256, signal: step.signal });
+  try {
+    const image = inspectImage(source.head);
+    const fault = sourceFault(image, source.length, copy);
+    if (fault !== undefined)
+      throw new ProviderError("invalid", fault.fact, { where: { property: fault.property }, hint: fault.hint });
+    await make(host, pool, { name: part.name, format: copy.format, capacity: copy.format === "raw" ? 0 : SMALLEST });
+    const sent = await send(host, part, source, step);
+    await settle(host, part, sent, copy);
+  } finally {
+    await source.close();
+  }
+  step.report("publishing the volume");
+  await publish(host, pool, part, copy);
+}
+
+/** A qcow2 needs a size to be made; the upload replaces it. */
+const SMALLEST = 512;
+
+async function make({ session }: LibvirtHost, pool: OpenPool, volume: Parameters<typeof writeVolume>[0]) {
+  await session.call(volumes.create, { pool: pool.ref, xml: writeVolume(volume), flags: 0 });
+}
+
+async function send({ session }: LibvirtHost, vol: VolumeRef, source: Source, step: Step): Promise<Sent> {
+  const { signal } = step;
+  const content = told(source.chunks(), source, step);
+  const args = { vol, offset: 0, length: source.length ?? 0, flags: Stream.sparse };
+  const sent = await session.upload(volumes.upload, args, content, { signal });
+  if (source.length !== undefined && sent.total !== source.length)
+    throw new ProviderError("failed", `${sent.total} of ${source.length} bytes were sent`);
+  return sent;
+}
+
+/** Milliseconds and share of the whole after which a person hears of the progress. */
+const [PAUSE, SHARE] = [10_000, 0.1];
+
+async function* told(chunks: AsyncIterable<Chunk>, { name, length }: Source, step: Step): AsyncGenerator<Chunk> {
+  const of = length === undefined ? "" : ` of ${rounded(length)}`;
+  step.report(`uploading ${name}${length === undefined ? "" : ` (${rounded(length)})`}`);
+  let [done, last, lastAt] = [0, 0, Date.now()];
+  for await (const chunk of chunks) {
+    yield chunk;
+    done += chunk instanceof Uint8Array ? chunk.length : chunk.hole;
+    const far = length !== undefined && done - last >= length * SHARE && Date.now() - lastAt >= PAUSE / 10;
+    if (!far && Date.now() - lastAt < PAUSE) continue;
+    [last, lastAt] = [done, Date.now()];
+    step.report(`uploaded ${rounded(done)}${of}`);
+  }
+  step.report(`uploaded ${rounded(done)}`);
+}
+
+/** What came to the host is what was sent, and it has the wanted size before anybody can see it. */
+async function settle({ session }: LibvirtHost, vol: VolumeRef, { total }: Sent, { format, size }: Copy) {
+  const { physical, capacity } = readVolume(await session.call(volumes.xml, { vol, flags: 0 }));
+  // A tiny qcow2 may be shorter than the empty one in whose place it was sent; what is behind its end is not used.
+  if (physical < total || (format === "raw" && physical !== total))
+    throw new ProviderError("failed", `the host has ${physical} of ${total} bytes that were sent`);
+  // A copy between qcow2 volumes has the size of what is copied, whatever is asked for (9.0.0).
+  if (format === "qcow2" && size !== undefined && size > capacity)
+    await session.call(volumes.resize, { vol, capacity: size, flags: 0 });
+}
+
+async function publish({ session }: LibvirtHost, pool: OpenPool, source: VolumeRef, { name, format, size }: Copy) {
+  const xml = writeVolume({ name, format, capacity: size ?? 0 });
+  const from = (flags: number) => session.call(volumes.createFrom, { pool: pool.ref, xml, source, flags });
+  const cloned = format === "raw" && (await from(VolumeCreate.reflink).then(() => true, notCloned));
+  if (!cloned) await from(0);
+  const vol = { pool: pool.name, name, key: "" };
+  const made = readVolume(await session.call(volumes.xml, { vol, flags: 0 }));
+  if (formatOf(made) !== format || (size !== undefined && made.capacity !== size))
+    throw new ProviderError("failed", `the host made a copy of the format ${made.format} and ${made.capacity} bytes`);
+}
+
+/** Only files with extents that can be shared are cloned (btrfs, XFS): anything else is a reason to copy. */
+const notCloned = (error: unknown): false => {
+  if (isProviderError(error, "failed", "invalid", "unsupported")) return false;
+  throw error;
+};
+
+const rounded = (bytes: number): string =>
+  bytes < 2 ** 20 ? `${bytes} bytes` : showBytes(Math.round(bytes / 2 ** 20) * 2 ** 20).replace(/^(\d+)MiB$/, "$1 MiB");

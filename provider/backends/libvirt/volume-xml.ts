@@ -1,0 +1,70 @@
+import { attributeAt, parseXml, sizeAt, type Tree, textAt, write } from "./xml.js";
+
+export interface VolumeDescription {
+  readonly name: string;
+  readonly path: string;
+  /** As libvirt found it in the file: `qcow2`, `raw`, or another word of its own (`iso`, `vmdk`, …). */
+  readonly format: string;
+  /** Size as a guest sees it, in bytes. */
+  readonly capacity: number;
+  /** Bytes that it takes on the host. */
+  readonly allocation: number;
+  /** Length of the file, in bytes. */
+  readonly physical: number;
+  /** Path of the file under it, exactly as its header names it. */
+  readonly base: string | undefined;
+}
+
+export interface NewVolume {
+  readonly name: string;
+  readonly format: "qcow2" | "raw";
+  /** Bytes; 0 lets a copy take the size of what it copies. */
+  readonly capacity: number;
+  readonly base?: { readonly path: string; readonly format: string } | undefined;
+}
+
+/**
+ * A volume to be made. Without an allocation libvirt fills the whole file (formatstorage.html), so it is 0: nothing is
+ * taken before it is written. Without `compat` libvirt makes version 2 of qcow2 (`compat=0.10`).
+ *
+ * Owner and mode are libvirt's own (root, 0600): its security driver gives the file and what lies under it to QEMU's user
+ * when a machine starts (`dynamic_ownership`, the default of qemu.conf), and virt-aa-helper finds what lies under it in
+ * the file's own header, for which it must be in the machine's definition by path.
+ */
+export function writeVolume({ name, format, capacity, base }: NewVolume): string {
+  const backing: Tree | undefined = base && [
+    "backingStore",
+    {},
+    ["path", {}, base.path],
+    ["format", { type: base.format }],
+  ];
+  return write([
+    "volume",
+    {},
+    ["name", {}, name],
+    ["capacity", { unit: "bytes" }, String(capacity)],
+    ["allocation", { unit: "bytes" }, "0"],
+    ["target", {}, ["format", { type: format }], format === "qcow2" && ["compat", {}, "1.1"]],
+    backing,
+  ]);
+}
+
+export function readVolume(xml: string): VolumeDescription {
+  const root = parseXml(xml, "a volume");
+  const allocation = sizeAt(root, "allocation", "bytes") ?? 0;
+  return {
+    name: textAt(root, "name") ?? "",
+    path: textAt(root, "target/path") ?? textAt(root, "key") ?? "",
+    format: attributeAt(root, "target/format", "type") ?? "raw",
+    capacity: sizeAt(root, "capacity", "bytes") ?? 0,
+    allocation,
+    physical: sizeAt(root, "physical", "bytes") ?? allocation,
+    base: textAt(root, "backingStore/path"),
+  };
+}
+
+/** Words of libvirt for files whose bytes are the disk, whatever lies on it. */
+const PLAIN: ReadonlySet<string> = new Set(["raw", "iso", "fat", "unknown", "none"]);
+
+/** The format in the words of the kind; another one keeps libvirt's word. */
+export const formatOf = ({ format }: Pick<VolumeDescription, "format">): string => (PLAIN.has(format) ? "raw" : format);

@@ -1,0 +1,121 @@
+import type { Driver, Observed, Update } from "../../core/driver.js";
+import { isProviderError, ProviderError } from "../../core/errors.js";
+import type { InputsOf } from "../../core/kind.js";
+import { showBytes } from "../../core/units.js";
+import type { Kinds } from "../../kinds/index.js";
+import type { LibvirtHost } from "./host.js";
+import { clearMark, markOf, passMark } from "./mark.js";
+import { openPool, poolGone, stopped } from "./pool-lookup.js";
+import { BlockResize, domainChange, pools, volumes } from "./rpc/index.js";
+import type { VolumeRef } from "./rpc/types.js";
+import { createVolume } from "./volume-create.js";
+import { examineVolume } from "./volume-examine.js";
+import { deleteVolume, describeVolume, refOf } from "./volume-lookup.js";
+import { forgetBase, refuseAttached, refuseUnderOthers, usesOf } from "./volume-use.js";
+import { formatOf, type VolumeDescription } from "./volume-xml.js";
+
+type Volume = Kinds["Volume"];
+
+/** Volumes that are files in a pool's directory. The id is the pool's name, a slash and the volume's name. */
+export const volume: Driver<Volume, LibvirtHost> = {
+  support: {
+    owner: true,
+    adopt: true,
+    name: true,
+    pool: true,
+    size: true,
+    source: true,
+    sha256: true,
+    base: true,
+    format: true,
+    allowDataLoss: true,
+  },
+  effects: {},
+  examine: examineVolume,
+  observe,
+  create: createVolume,
+  update,
+  remove,
+};
+
+async function observe(host: LibvirtHost, id: string): Promise<Observed<Volume> | undefined> {
+  const vol = refOf(id);
+  const described = host.inventory.fresh ? await fromInventory(host, vol) : await fromPool(host, vol);
+  if (described === undefined) return undefined;
+  const { name, capacity, allocation, path, base } = described;
+  const format = formatOf(described) as InputsOf<Volume>["format"];
+  return {
+    id,
+    properties: { name, size: capacity, format, ...(base === undefined ? {} : { base }) },
+    outputs: { path, size: capacity, allocation, host: host.uri.identity },
+  };
+}
+
+/** One call of its own; the lists are shared. */
+async function fromInventory(host: LibvirtHost, vol: VolumeRef): Promise<VolumeDescription | undefined> {
+  const entry = [...(await host.inventory.pools()).values()].find(({ ref }) => ref.name === vol.pool);
+  if (entry === undefined) throw poolGone(vol.pool);
+  if (!entry.active) throw stopped(vol.pool);
+  const listed = await host.inventory.volumes(entry.ref).catch(unlessBusy);
+  if (listed !== undefined && !listed.some(({ name }) => name === vol.name)) return undefined;
+  return describeVolume(host, vol);
+}
+
+/** One call; a volume that libvirt does not list is looked for in the directory before it counts as gone. */
+async function fromPool(host: LibvirtHost, vol: VolumeRef): Promise<VolumeDescription | undefined> {
+  const described = await describeVolume(host, vol);
+  if (described !== undefined) return described;
+  const pool = await host.session.call(pools.byName, { name: vol.pool });
+  await host.session.call(pools.refresh, { pool, flags: 0 }).catch(unlessBusy);
+  return describeVolume(host, vol);
+}
+
+/** A pool in which a volume is being made cannot be refreshed (9.0.0): what libvirt knows without that must do. */
+const unlessBusy = (error: unknown): undefined => {
+  if (!(error instanceof ProviderError) || !/asynchronous jobs running/.test(error.fact)) throw error;
+};
+
+async function update(host: LibvirtHost, { id, observed, wanted, changes }: Update<Volume>): Promise<void> {
+  host.inventory.forget();
+  const { path } = observed.outputs;
+  for (const { property } of changes) {
+    if (property === "owner") await passMark(host.session, path, wanted.owner);
+    if (property === "size" && wanted.size !== undefined) await grow(host, refOf(id), observed, wanted.size);
+  }
+}
+
+/** Through QEMU where a running machine writes to it: QEMU's lock keeps everybody else from the file. */
+async function grow(host: LibvirtHost, vol: VolumeRef, now: Observed<Volume>, size: number): Promise<void> {
+  const { path } = now.outputs;
+  if (size < now.outputs.size)
+    throw new ProviderError("invalid", `${showBytes(size)} is less than it has (${showBytes(now.outputs.size)})`, {
+      where: { property: "size" },
+      hint: "A volume never shrinks: make a new one and copy what matters.",
+    });
+  await refuseUnderOthers(host, path, "growing it");
+  const open = (await usesOf(host, path, vol)).find(({ disk }) => disk !== undefined);
+  try {
+    if (open?.disk === undefined) await host.session.call(volumes.resize, { vol, capacity: size, flags: 0 });
+    else {
+      const { domain: dom, disk } = open;
+      await host.session.call(domainChange.blockResize, { dom, disk, size, flags: BlockResize.bytes });
+    }
+  } catch (error) {
+    const done = isProviderError(error, "dropped") && (await describeVolume(host, vol))?.capacity === size;
+    if (!done) throw error;
+  }
+}
+
+async function remove(host: LibvirtHost, id: string, { owner = "" }: Partial<InputsOf<Volume>>): Promise<void> {
+  host.inventory.forget();
+  const vol = refOf(id);
+  const described = await describeVolume(host, vol);
+  if (described !== undefined) {
+    await refuseAttached(host, described.path, vol);
+    await refuseUnderOthers(host, described.path, "its deletion");
+    await deleteVolume(host.session, vol);
+    forgetBase(host, described.path);
+  }
+  const path = described?.path ?? `${(await openPool(host, vol.pool)).path}/${vol.name}`;
+  await clearMark(host.session, markOf(owner, path));
+}

@@ -1,0 +1,114 @@
+import { execFile } from "node:child_process";
+import { createHash } from "node:crypto";
+import { mkdir, readFile, stat } from "node:fs/promises";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { type LibvirtHost, openHost } from "../../provider/backends/libvirt/host.js";
+import { storagePool } from "../../provider/backends/libvirt/storage-pool.js";
+import { volume } from "../../provider/backends/libvirt/volume.js";
+import { Engine } from "../../provider/core/engine.js";
+import { kinds } from "../../provider/kinds/index.js";
+
+export const run = promisify(execFile);
+export const MiB = 2 ** 20;
+
+/** One process that works on a host: its own connection, engines and counters. */
+export interface Worker {
+  readonly host: LibvirtHost;
+  readonly counts: Map<string, number>;
+  readonly pools: Engine<typeof kinds.StoragePool, LibvirtHost>;
+  readonly volumes: Engine<typeof kinds.Volume, LibvirtHost>;
+  /** Calls by name since it was asked last. */
+  calls(): Record<string, number>;
+}
+
+export function worker(uri: string): Worker {
+  const counts = new Map<string, number>();
+  const host = openHost({ uri }, counts);
+  const place = { name: uri, connection: host };
+  return {
+    host,
+    counts,
+    pools: new Engine(kinds.StoragePool, storagePool, place),
+    volumes: new Engine(kinds.Volume, volume, place),
+    calls: () => {
+      const calls = Object.fromEntries(counts);
+      counts.clear();
+      return calls;
+    },
+  };
+}
+
+export const silent = () => ({ report: () => undefined, signal: new AbortController().signal });
+
+type Declared<K extends "StoragePool" | "Volume"> = Parameters<Engine<(typeof kinds)[K], LibvirtHost>["create"]>[0];
+
+/** Inputs in their normal form; a mistake in them fails the test. */
+export function declare<K extends "StoragePool" | "Volume">(
+  kind: K,
+  worker: Worker,
+  written: Record<string, unknown>,
+): Declared<K> {
+  const engine = kind === "Volume" ? worker.volumes : worker.pools;
+  const { inputs, problems } = engine.check({ owner: "proj/stack", ...written });
+  if (problems.length > 0) throw new Error(JSON.stringify(problems));
+  return inputs as Declared<K>;
+}
+
+/** Images of known content: a sparse raw one, and the same as qcow2. */
+export async function makeImages(folder: string): Promise<{ readonly raw: string; readonly qcow2: string }> {
+  await mkdir(folder, { recursive: true });
+  const raw = join(folder, "image.raw");
+  const qcow2 = join(folder, "image.qcow2");
+  await run("qemu-img", ["create", "-f", "raw", raw, "48M"]);
+  const writes = ["write -P 7 1M 3M", "write -P 9 20M 64k", "write -P 5 30M 8M"].flatMap((w) => ["-c", w]);
+  await run("qemu-io", ["-f", "raw", ...writes, raw]);
+  await run("qemu-img", ["convert", "-f", "raw", "-O", "qcow2", raw, qcow2]);
+  return { raw, qcow2 };
+}
+
+/** @throws when the guest would see other bytes. */
+export const compare = (a: string, aFormat: string, b: string, bFormat: string) =>
+  run("qemu-img", ["compare", "-U", "-f", aFormat, "-F", bFormat, a, b]);
+
+export const digest = async (path: string): Promise<string> =>
+  createHash("sha256")
+    .update(await readFile(path))
+    .digest("hex");
+
+/** Bytes that a file takes on its disk. */
+export const taken = async (path: string): Promise<number> => (await stat(path)).blocks * 512;
+
+export interface Web {
+  readonly url: string;
+  readonly close: () => Promise<void>;
+}
+
+/** Serves one file; `cutAt` ends the connection after so many bytes. */
+export async function serve(path: string, cutAt?: number): Promise<Web> {
+  const content = await readFile(path);
+  const server: Server = createServer((request, response) => {
+    const range = /^bytes=0-(\d+)$/.exec(request.headers.range ?? "");
+    if (range?.[1] !== undefined) {
+      const end = Math.min(Number(range[1]), content.length - 1);
+      response.writeHead(206, { "content-range": `bytes 0-${end}/${content.length}`, "content-length": end + 1 });
+      response.end(content.subarray(0, end + 1));
+    } else {
+      response.writeHead(200, { "content-length": content.length });
+      if (cutAt === undefined) response.end(content);
+      else response.write(content.subarray(0, cutAt), () => response.destroy());
+    }
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}/image.qcow2`,
+    close: () =>
+      new Promise((resolve) => {
+        server.closeAllConnections();
+        server.close(() => resolve());
+      }),
+  };
+}
