@@ -44,10 +44,14 @@ export const addressingOfXml = (network: Element) => readMark(network)?.addressi
 export const modeAttribute = (network: Element): string | undefined =>
   find(network, "forward") && (attributeAt(network, "forward", "mode") ?? "nat");
 
-const entryOf = (host: Element): HostEntry[] => {
+/** One entry, or none where the element has no MAC or no address: crossvisor leaves those alone. */
+export const entryOf = (host: Element): HostEntry[] => {
   const [mac, address] = [attribute(host, "mac")?.toLowerCase(), attribute(host, "ip")];
   return mac === undefined || address === undefined ? [] : [{ mac, address, name: attribute(host, "name") }];
 };
+
+export const sameEntry = (a: HostEntry, b: HostEntry): boolean =>
+  a.mac === b.mac && a.address === b.address && a.name === b.name;
 
 const prefixOf = (netmask: string | undefined): string | undefined =>
   netmask === undefined ? undefined : String(32 - Math.log2(2 ** 32 - toNumber(netmask)));

@@ -1,0 +1,109 @@
+import type { Problem } from "../../core/kind.js";
+import { cidrText, overlaps, parseCidr } from "../../kinds/address.js";
+import { allottedEntries } from "./allotment.js";
+import type { LibvirtHost } from "./host.js";
+import { isUuid, uuidOf } from "./identity.js";
+import { addressesOf } from "./network-ip.js";
+import type { NetworkInputs, ObservedNetwork } from "./network-read.js";
+import { unlessGone } from "./network-write.js";
+import { InactiveXml } from "./rpc/flags.js";
+import type { NetworkRef } from "./rpc/types.js";
+import { type Element, parseXml } from "./xml.js";
+
+/** A network of the host, described. */
+interface Present {
+  readonly ref: NetworkRef;
+  readonly network: Element;
+}
+
+/**
+ * What the host knows to be wrong with a declaration: the name of somebody else's network, a cidr that another network
+ * has, an address that is allotted. The host's own routes cannot be asked for; a start tells.
+ */
+export async function examineNetwork(
+  host: LibvirtHost,
+  wanted: Partial<NetworkInputs>,
+  now: ObservedNetwork | undefined,
+): Promise<readonly Problem[]> {
+  const present = await presentNetworks(host);
+  const mine = now?.id ?? (wanted.name === undefined ? undefined : uuidOf("Network", wanted.owner ?? "", wanted.name));
+  const adopted = wanted.adopt === undefined ? undefined : named(present, wanted.adopt);
+  const id = now?.id ?? adopted?.ref.uuid ?? mine;
+  return [
+    ...(now === undefined ? claimProblems(present, wanted, id) : []),
+    ...modeProblems(wanted),
+    ...overlapProblems(present, wanted, id),
+    ...hostProblems(present, wanted, id),
+  ];
+}
+
+async function presentNetworks(host: LibvirtHost): Promise<readonly Present[]> {
+  const all = [...(await host.inventory.networks()).values()];
+  const described = await Promise.all(
+    all.map(async ({ ref }): Promise<Present[]> => {
+      const xml = await unlessGone(host.inventory.networkXml(ref, InactiveXml.inactive));
+      return xml === undefined ? [] : [{ ref, network: parseXml(xml, `the network ${ref.name}`) }];
+    }),
+  );
+  return described.flat();
+}
+
+export const named = <T extends { readonly ref: NetworkRef }>(all: readonly T[], adopt: string): T | undefined =>
+  all.find(({ ref }) => ref.name === adopt) ??
+  (isUuid(adopt) ? all.find(({ ref }) => ref.uuid === adopt.toLowerCase()) : undefined);
+
+function claimProblems(present: readonly Present[], { name, adopt }: Partial<NetworkInputs>, id: string | undefined) {
+  const problems: Problem[] = [];
+  if (adopt !== undefined) {
+    const found = named(present, adopt);
+    if (found === undefined) problems.push({ path: "adopt", reason: `there is no network "${adopt}" on the host` });
+    else if (name !== undefined && found.ref.name !== name)
+      problems.push({ path: "name", reason: `must be "${found.ref.name}", the name of what is adopted` });
+  } else if (present.some(({ ref }) => ref.name === name && ref.uuid !== id))
+    problems.push({
+      path: "name",
+      reason: `"${name}" is on the host already and belongs to somebody else: choose another name, or set \`adopt\` to take it over`,
+    });
+  return problems;
+}
+
+function modeProblems(wanted: Partial<NetworkInputs>): Problem[] {
+  const problems: Problem[] = [];
+  if (wanted.mode === "isolated" && !("cidr" in wanted))
+    problems.push({
+      path: "cidr",
+      reason:
+        'is missing: mode "isolated" needs a network such as "192.168.50.0/24"; without the host in it the mode is "private"',
+    });
+  if (wanted.mode === "bridged" && wanted.mtu !== undefined)
+    problems.push({ path: "mtu", reason: 'must not be given with mode "bridged": the host\'s bridge has its own' });
+  return problems;
+}
+
+function overlapProblems(
+  present: readonly Present[],
+  wanted: Partial<NetworkInputs>,
+  id: string | undefined,
+): Problem[] {
+  const cidr = wanted.cidr === undefined ? undefined : parseCidr(wanted.cidr);
+  if (cidr === undefined) return [];
+  return present.flatMap(({ ref, network }) => {
+    const other = ref.uuid === id ? undefined : addressesOf(network).cidr;
+    if (other === undefined || !overlaps(cidr, other)) return [];
+    const reason = `overlaps with ${cidrText(other)} of the network "${ref.name}": choose another one`;
+    return [{ path: "cidr", reason }];
+  });
+}
+
+/** Declared fixed addresses that a machine's interface has already. */
+function hostProblems(present: readonly Present[], wanted: Partial<NetworkInputs>, id: string | undefined): Problem[] {
+  const network = present.find(({ ref }) => ref.uuid === id)?.network;
+  if (network === undefined) return [];
+  const allotted = allottedEntries(network);
+  return (wanted.dhcp?.hosts ?? []).flatMap(({ mac, address }, i) => {
+    const other = allotted.find((e) => e.address === address && e.mac !== mac);
+    if (other === undefined) return [];
+    const reason = `${address} is allotted to ${other.name ?? "an interface"} (${other.mac}): choose another one`;
+    return [{ path: `dhcp.hosts[${i}].address`, reason }];
+  });
+}

@@ -1,0 +1,101 @@
+import { isProviderError, ProviderError } from "../../core/errors.js";
+import type { LibvirtHost } from "./host.js";
+import { Affect, DomainList } from "./rpc/flags.js";
+import { domains } from "./rpc/procedures/domain.js";
+import { domainChange } from "./rpc/procedures/domain-change.js";
+import type { DomainRef } from "./rpc/types.js";
+import { append, attribute, childrenOf, type Element, find, parseXml, removeElement, toText } from "./xml.js";
+
+/** A machine with interfaces on a network. */
+export interface Plugged {
+  readonly dom: DomainRef;
+  /** The interfaces, as the machine has them now: live when it runs, else as defined. */
+  readonly interfaces: readonly Element[];
+}
+
+/** The machines that use a network, by its name. One call, and one for each machine. `running` leaves stopped ones out. */
+export async function usersOf(host: LibvirtHost, network: string, which: "all" | "running"): Promise<Plugged[]> {
+  const doms = await host.session.call(domains.list, { flags: which === "running" ? DomainList.active : 0 });
+  const found = await Promise.all(doms.map((dom) => plugged(host, dom, network)));
+  return found.filter((p) => p.interfaces.length > 0);
+}
+
+async function plugged(host: LibvirtHost, dom: DomainRef, network: string): Promise<Plugged> {
+  try {
+    const root = parseXml(await host.session.call(domains.xml, { dom, flags: 0 }), `the machine ${dom.name}`);
+    const devices = find(root, "devices");
+    const interfaces = devices ? childrenOf(devices, "interface") : [];
+    return { dom, interfaces: interfaces.filter((i) => attribute(find(i, "source"), "network") === network) };
+  } catch (error) {
+    if (isProviderError(error, "not-found")) return { dom, interfaces: [] };
+    throw error;
+  }
+}
+
+/**
+ * Plugs interfaces into the bridge of a network that was stopped and started: libvirt deletes the bridge, and the guests'
+ * taps stay behind unconnected. The machine's configuration is not touched. Each interface is turned, live, into one of
+ * the bridge itself and back into one of the network, which moves the tap (an update with the same source does nothing;
+ * measured on 9.0). Its link is down in between, so that the guest asks for its address again.
+ */
+export async function plugAgain(
+  host: LibvirtHost,
+  users: readonly Plugged[],
+  bridge: string | undefined,
+): Promise<void> {
+  if (bridge === undefined) return;
+  const left: string[] = [];
+  let cause: unknown;
+  for (const { dom, interfaces } of users) {
+    try {
+      for (const nic of interfaces) {
+        await update(host, dom, overBridge(nic, bridge));
+        await update(host, dom, overNetwork(nic));
+      }
+    } catch (error) {
+      if (await stopped(host, dom)) continue;
+      left.push(dom.name);
+      cause ??= error;
+    }
+  }
+  if (left.length === 0) return;
+  throw new ProviderError("failed", `the network runs again, and ${names(left)} could not be plugged in again`, {
+    hint: "Stop and start these machines.",
+    cause,
+  });
+}
+
+const update = (host: LibvirtHost, dom: DomainRef, nic: Element) =>
+  host.session.call(domainChange.updateDevice, { dom, xml: toText(nic), flags: Affect.live });
+
+function overBridge(nic: Element, bridge: string): Element {
+  const copy = nic.cloneNode(true) as Element;
+  copy.setAttribute("type", "bridge");
+  removeElement(find(copy, "source"));
+  removeElement(find(copy, "link"));
+  append(copy, ["source", { bridge }]);
+  append(copy, ["link", { state: "down" }]);
+  return copy;
+}
+
+function overNetwork(nic: Element): Element {
+  const copy = nic.cloneNode(true) as Element;
+  const source = find(copy, "source");
+  for (const name of ["portid", "bridge"]) source?.removeAttribute(name);
+  return copy;
+}
+
+/** Whether the machine has stopped meanwhile: then there is nothing to plug. */
+async function stopped(host: LibvirtHost, dom: DomainRef): Promise<boolean> {
+  try {
+    return !(await host.session.call(domains.isActive, { dom }));
+  } catch (error) {
+    return isProviderError(error, "not-found");
+  }
+}
+
+/** Names for a sentence: at most five. */
+export const names = (all: readonly string[]): string => {
+  const shown = all.slice(0, 5).map((n) => `"${n}"`);
+  return all.length > 5 ? `${shown.join(", ")} and ${all.length - 5} more` : shown.join(", ");
+};

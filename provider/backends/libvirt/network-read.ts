@@ -1,0 +1,70 @@
+import type { Observed } from "../../core/driver.js";
+import type { InputsOf } from "../../core/kind.js";
+import { cidrText } from "../../kinds/address.js";
+import type { Network } from "../../kinds/network.js";
+import { addressesOf, type HostEntry, modeAttribute } from "./network-ip.js";
+import { type Addressing, type Mark, readMark } from "./network-mark.js";
+import { attribute, attributeAt, childrenOf, type Element, find } from "./xml.js";
+
+export type NetworkInputs = InputsOf<typeof Network>;
+export type ObservedNetwork = Observed<typeof Network>;
+export type Mode = NetworkInputs["mode"];
+
+const MODES: Readonly<Record<string, Mode>> = { nat: "nat", route: "routed", bridge: "bridged" };
+
+/** `undefined` for libvirt's other ways (`open`, `hostdev`, …), which only adopted networks can have. */
+export function modeOf(network: Element): Mode | undefined {
+  const forward = modeAttribute(network);
+  if (forward !== undefined) return MODES[forward];
+  return find(network, "ip") ? "isolated" : "private";
+}
+
+/** Every property that an inactive definition shows, in normal form. Those that are pending are left out. */
+export function propertiesOf(network: Element, autostart: boolean): Partial<NetworkInputs> {
+  const mark = readMark(network);
+  const { cidr, range } = addressesOf(network);
+  const mtu = attributeAt(network, "mtu", "size");
+  const properties: Record<string, unknown> = {
+    owner: mark?.owner,
+    name: find(network, "name")?.textContent ?? undefined,
+    description: mark?.description ?? "",
+    mode: modeOf(network),
+    cidr: cidr && cidrText(cidr),
+    addressing: mark?.addressing ?? addressingSeen(network),
+    dhcp: { range, hosts: shownHosts(network, mark).map(({ mac, address, name }) => ({ mac, address, name })) },
+    dns: { domain: attributeAt(network, "domain", "name") ?? "", hosts: dnsHosts(network) },
+    mtu: mtu === undefined ? undefined : Number(mtu),
+    bridge: attributeAt(network, "bridge", "name"),
+    autostart,
+  };
+  for (const path of mark?.pending ?? []) {
+    const [name = "", field] = path.split(".");
+    if (field === undefined) delete properties[name];
+    else properties[name] = Object.fromEntries(Object.entries(properties[name] ?? {}).filter(([k]) => k !== field));
+  }
+  return properties as Partial<NetworkInputs>;
+}
+
+/** The fixed addresses that count as declared, the ones of the mark in its order. */
+function shownHosts(network: Element, mark: Mark | undefined): readonly HostEntry[] {
+  const { entries } = addressesOf(network);
+  if (mark === undefined) return entries;
+  const declared = mark.declared.flatMap((mac) => entries.find((e) => e.mac === mac) ?? []);
+  const others = mark.addressing === "managed" ? [] : entries.filter((e) => !mark.declared.includes(e.mac));
+  return [...declared, ...others];
+}
+
+const dnsHosts = (network: Element) => {
+  const dns = find(network, "dns");
+  return (dns ? childrenOf(dns, "host") : []).map((host) => ({
+    address: attribute(host, "ip") ?? "",
+    names: childrenOf(host, "hostname").map((e) => e.textContent ?? ""),
+  }));
+};
+
+/** What a network without a mark does. */
+function addressingSeen(network: Element): Addressing {
+  const { range, entries } = addressesOf(network);
+  if (range) return "dhcp";
+  return entries.length > 0 ? "managed" : "none";
+}

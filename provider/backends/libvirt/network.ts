@@ -1,0 +1,192 @@
+import { project } from "../../core/compare.js";
+import type { Driver, Step, Verdict } from "../../core/driver.js";
+import { isProviderError, ProviderError } from "../../core/errors.js";
+import { plan } from "../../core/plan.js";
+import type { Kinds } from "../../kinds/index.js";
+import { Network } from "../../kinds/network.js";
+import type { LibvirtHost } from "./host.js";
+import { isUuid, uuidOf } from "./identity.js";
+import { examineNetwork } from "./network-check.js";
+import { addressesOf } from "./network-ip.js";
+import { names, usersOf } from "./network-plugs.js";
+import { type NetworkInputs, type ObservedNetwork, propertiesOf } from "./network-read.js";
+import { updateNetwork } from "./network-update.js";
+import {
+  ADOPT,
+  byName,
+  byUuid,
+  define,
+  inactiveXml,
+  refOf,
+  setAutostart,
+  start,
+  stop,
+  undefine,
+  unlessGone,
+} from "./network-write.js";
+import { EVERY_PART, settle } from "./network-xml.js";
+import { InactiveXml } from "./rpc/flags.js";
+import { networks } from "./rpc/procedures/network.js";
+import { attributeAt, parseXml, toText, write } from "./xml.js";
+
+const RESTARTS: Verdict = {
+  effect: "restart",
+  because: "the network is stopped and started, and its running machines are plugged in again",
+};
+const LIVE: Verdict = { effect: "live" };
+
+/** A network that does not run is changed without a restart. */
+const restarts = (now: ObservedNetwork | undefined): Verdict => (now?.outputs.active === false ? LIVE : RESTARTS);
+
+/** Networks of a libvirt host. The id is the UUID. */
+export const network: Driver<Kinds["Network"], LibvirtHost> = {
+  support: {
+    owner: true,
+    adopt: true,
+    name: true,
+    description: true,
+    mode: true,
+    cidr: true,
+    addressing: true,
+    dhcp: true,
+    dns: true,
+    mtu: true,
+    bridge: true,
+    autostart: true,
+  },
+  effects: {
+    mode: (_change, now) => restarts(now),
+    cidr: (_change, now) => restarts(now),
+    mtu: (_change, now) => restarts(now),
+    // Without a declared name the bridge keeps the one that it has.
+    bridge: ({ after }, now) => (after === undefined ? LIVE : restarts(now)),
+    dns: (change, now) => (touchesDomain(change) ? restarts(now) : LIVE),
+  },
+  examine: examineNetwork,
+  observe: observeNetwork,
+  create: createNetwork,
+  update: updateNetwork,
+  remove: removeNetwork,
+};
+
+/** Whether a change of `dns` is one of its domain: alone, or with the whole object. */
+function touchesDomain({
+  field,
+  before,
+  after,
+}: {
+  readonly field?: string;
+  readonly before: unknown;
+  readonly after: unknown;
+}) {
+  if (field !== undefined) return field === "domain";
+  const domain = (dns: unknown) => (dns as { readonly domain?: string } | undefined)?.domain ?? "";
+  return domain(before) !== domain(after);
+}
+
+/** In bulk while nothing was written: then a network costs one call. */
+async function observeNetwork(host: LibvirtHost, id: string): Promise<ObservedNetwork | undefined> {
+  const answer = host.inventory.fresh ? await inBulk(host, id) : await alone(host, id);
+  if (answer === undefined) return undefined;
+  const root = parseXml(answer.xml, `the network ${id}`);
+  return {
+    id,
+    properties: propertiesOf(root, answer.autostart),
+    outputs: {
+      active: answer.active,
+      gateway: addressesOf(root).hostAddress,
+      bridgeDevice: attributeAt(root, "bridge", "name"),
+      host: host.uri.identity,
+    },
+  };
+}
+
+interface Answer {
+  readonly xml: string;
+  readonly active: boolean;
+  readonly autostart: boolean;
+}
+
+async function inBulk(host: LibvirtHost, id: string): Promise<Answer | undefined> {
+  const entry = (await host.inventory.networks()).get(id);
+  const xml = entry && (await unlessGone(host.inventory.networkXml(entry.ref, InactiveXml.inactive)));
+  return entry && xml !== undefined ? { xml, active: entry.active, autostart: entry.autostart } : undefined;
+}
+
+function alone(host: LibvirtHost, id: string): Promise<Answer | undefined> {
+  const net = refOf(id);
+  const asked = Promise.all([
+    inactiveXml(host, net),
+    host.session.call(networks.isActive, { net }),
+    host.session.call(networks.autostart, { net }),
+  ]);
+  return unlessGone(asked.then(([xml, active, autostart]) => ({ xml, active, autostart })));
+}
+
+async function createNetwork(host: LibvirtHost, wanted: NetworkInputs, step: Step): Promise<void> {
+  if (wanted.adopt !== undefined) return adoptNetwork(host, wanted.adopt, step);
+  const uuid = uuidOf("Network", wanted.owner, wanted.name);
+  const present = await byName(host, wanted.name);
+  if (present !== undefined && present.uuid !== uuid)
+    throw new ProviderError("exists", `"${wanted.name}" is on the host already and belongs to somebody else`, {
+      where: { property: "name" },
+      hint: ADOPT,
+    });
+  if (present !== undefined) return goOn(host, uuid, wanted, step);
+  host.inventory.forget();
+  const root = parseXml(write(["network", {}, ["name", {}, wanted.name], ["uuid", {}, uuid]]), "the network");
+  settle(root, wanted, EVERY_PART, []);
+  await define(host, toText(root), uuid);
+  await firstStart(host, uuid, step);
+  step.made(uuid);
+  if (wanted.autostart) await setAutostart(host, refOf(uuid), true);
+}
+
+/** A network that cannot start is taken away again: nothing of it is left, so that the next attempt begins anew. */
+async function firstStart(host: LibvirtHost, uuid: string, step: Step): Promise<void> {
+  try {
+    await start(host, refOf(uuid));
+  } catch (error) {
+    const unsure = isProviderError(error, "dropped", "unreachable", "timeout", "busy");
+    const undone = !unsure && (await undefine(host, refOf(uuid)).then(...truth));
+    if (!undone) step.made(uuid);
+    throw error;
+  }
+}
+
+const truth = [() => true, () => false] as const;
+
+/** An earlier attempt of the same owner got to some point: the rest is an update. */
+async function goOn(host: LibvirtHost, id: string, wanted: NetworkInputs, step: Step): Promise<void> {
+  step.made(id);
+  host.inventory.forget();
+  const now = await observeNetwork(host, id);
+  if (now === undefined) throw new ProviderError("busy", "the network was removed while it was being made");
+  const before = project(Network.properties, wanted, now.properties);
+  const { changes } = plan(Network, network, { before, wanted, now });
+  if (changes.length > 0 || !now.outputs.active)
+    await updateNetwork(host, { id, observed: now, wanted, changes }, step);
+}
+
+async function adoptNetwork(host: LibvirtHost, adopt: string, step: Step): Promise<void> {
+  const found = (await byName(host, adopt)) ?? (isUuid(adopt) ? await byUuid(host, adopt) : undefined);
+  if (found === undefined)
+    throw new ProviderError("not-found", `there is no network "${adopt}" on the host`, {
+      where: { property: "adopt" },
+      hint: "Name one that the host has, by its name or UUID, or leave `adopt` out.",
+    });
+  step.made(found.uuid);
+}
+
+async function removeNetwork(host: LibvirtHost, id: string): Promise<void> {
+  const net = await byUuid(host, id);
+  if (net === undefined) return;
+  const users = await usersOf(host, net.name, "all");
+  if (users.length > 0)
+    throw new ProviderError("busy", `it is used by ${names(users.map((u) => u.dom.name))}`, {
+      hint: "Remove these machines first, or take their interfaces off the network.",
+    });
+  host.inventory.forget();
+  await unlessGone(stop(host, net));
+  await undefine(host, net);
+}
