@@ -1,5 +1,5 @@
 import { engineLog } from "./engine-log.js";
-import { closeOnSignals, Hosts, type Open } from "./hosts.js";
+import { cancelOnRequest, closeOnSignals, Hosts, type Open } from "./hosts.js";
 import { type DynamicProvider, dynamicProvider } from "./provider.js";
 
 /** The face: what state files name when they ask for the provider of a kind. The hosts of the process are shared. */
@@ -9,8 +9,13 @@ export function pulumiFace(open: Open): (kind: string) => DynamicProvider {
   let watched = false;
   return (kind) => {
     // Not before a provider is asked for: a program that only imports the package keeps its own signals.
-    if (!watched) closeOnSignals(hosts);
+    if (!watched) watch(hosts);
     watched = true;
     return dynamicProvider(kind, world);
   };
+}
+
+function watch(hosts: Hosts): void {
+  closeOnSignals(hosts);
+  cancelOnRequest(hosts);
 }
