@@ -3,14 +3,14 @@ import { isProviderError, ProviderError } from "../../core/errors.js";
 import { type Cidr, cidrText, hasGuest, toAddress, toNumber } from "../../kinds/address.js";
 import type { LibvirtHost } from "./host.js";
 import { edit, hostElement, isClash, isMissing } from "./network-entry.js";
-import { addressesOf, addressingOfXml, type HostEntry, modeAttribute, type NetworkAddresses } from "./network-ip.js";
-import { readMark } from "./network-mark.js";
-import { InactiveXml } from "./rpc/flags.js";
+import { addressesOf, type HostEntry, modeAttribute, type NetworkAddresses } from "./network-ip.js";
+import { addressingOfXml, allottedEntries, readMark } from "./network-mark.js";
+import { inactiveXml, refOf } from "./network-ref.js";
 import { networks } from "./rpc/procedures/network.js";
 import type { NetworkRef } from "./rpc/types.js";
 import { attributeAt, type Element, find, parseXml } from "./xml.js";
 
-export { addressingOfXml } from "./network-ip.js";
+export { addressingOfXml } from "./network-mark.js";
 
 /** What a network gives to one interface of a guest. */
 export interface Allotment {
@@ -42,7 +42,7 @@ const LOOKS = 40;
  * has, `failed` when no address is free, and `not-found` when there is no such network.
  */
 export async function allot(host: LibvirtHost, networkUuid: string, claim: Claim): Promise<Allotment> {
-  const net = { name: "", uuid: networkUuid };
+  const net = await refOf(host, networkUuid);
   for (let look = 1; ; look++) {
     const room = await readRoom(host, net);
     const entry = entryFor(room, claim);
@@ -61,9 +61,9 @@ export async function allot(host: LibvirtHost, networkUuid: string, claim: Claim
 
 /** Takes back what was allotted to a MAC. Nothing happens when there is nothing, or no such network. At most two calls. */
 export async function release(host: LibvirtHost, networkUuid: string, mac: string): Promise<void> {
-  const net = { name: "", uuid: networkUuid };
   for (let look = 1; ; look++) {
     try {
+      const net = await refOf(host, networkUuid);
       const network = await definition(host, net);
       const entry = allottedEntries(network).find((e) => e.mac === mac);
       if (entry) await edit(host, net, { command: "delete", section: "dhcpHost", element: hostElement(entry) });
@@ -78,14 +78,6 @@ export async function release(host: LibvirtHost, networkUuid: string, mac: strin
 /** The address that a network's inactive definition gives to a MAC, declared or allotted. */
 export const allotted = (network: Element, mac: string): string | undefined =>
   addressesOf(network).entries.find((e) => e.mac === mac)?.address;
-
-/** The entries of a network that nobody declared: what was allotted. Empty where the network is not managed. */
-export function allottedEntries(network: Element): readonly HostEntry[] {
-  const mark = readMark(network);
-  if (mark?.addressing !== "managed") return [];
-  const declared = new Set(mark.declared);
-  return addressesOf(network).entries.filter((e) => !declared.has(e.mac));
-}
 
 /** What decides about a free address. */
 export interface Occupied extends Pick<NetworkAddresses, "hostAddress" | "range"> {
@@ -190,7 +182,7 @@ function freeName(name: string, mac: string, taken: ReadonlySet<string | undefin
 }
 
 const definition = async (host: LibvirtHost, net: NetworkRef): Promise<Element> =>
-  parseXml(await host.session.call(networks.xml, { net, flags: InactiveXml.inactive }), "the network");
+  parseXml(await inactiveXml(host, net), "the network");
 
 async function leasesOf(host: LibvirtHost, net: NetworkRef): Promise<ReadonlyMap<string, string>> {
   try {

@@ -1,12 +1,11 @@
 import type { Problem } from "../../core/kind.js";
 import { cidrText, overlaps, parseCidr } from "../../kinds/address.js";
-import { allottedEntries } from "./allotment.js";
 import type { LibvirtHost } from "./host.js";
 import { isUuid, uuidOf } from "./identity.js";
 import { addressesOf } from "./network-ip.js";
+import { allottedEntries } from "./network-mark.js";
 import type { NetworkInputs, ObservedNetwork } from "./network-read.js";
-import { unlessGone } from "./network-write.js";
-import { InactiveXml } from "./rpc/flags.js";
+import { definitionFlags, unlessGone } from "./network-ref.js";
 import type { NetworkRef } from "./rpc/types.js";
 import { type Element, parseXml } from "./xml.js";
 
@@ -41,7 +40,7 @@ async function presentNetworks(host: LibvirtHost): Promise<readonly Present[]> {
   const all = [...(await host.inventory.networks()).values()];
   const described = await Promise.all(
     all.map(async ({ ref }): Promise<Present[]> => {
-      const xml = await unlessGone(host.inventory.networkXml(ref, InactiveXml.inactive));
+      const xml = await unlessGone(host.inventory.networkXml(ref, definitionFlags(host)));
       return xml === undefined ? [] : [{ ref, network: parseXml(xml, `the network ${ref.name}`) }];
     }),
   );

@@ -1,5 +1,4 @@
 import { type Cidr, parseCidr, toNumber } from "../../kinds/address.js";
-import { readMark } from "./network-mark.js";
 import { attribute, attributeAt, childrenOf, type Element, find } from "./xml.js";
 
 /** A fixed address for one MAC. */
@@ -37,9 +36,6 @@ export function addressesOf(network: Element): NetworkAddresses {
     entries: dhcp === undefined ? [] : childrenOf(dhcp, "host").flatMap(entryOf),
   };
 }
-
-/** How a network of crossvisor addresses its guests, from its inactive definition; `none` for what others made. */
-export const addressingOfXml = (network: Element) => readMark(network)?.addressing ?? "none";
 
 export const modeAttribute = (network: Element): string | undefined =>
   find(network, "forward") && (attributeAt(network, "forward", "mode") ?? "nat");

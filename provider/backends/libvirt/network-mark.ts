@@ -1,4 +1,5 @@
 import { NAMESPACE } from "./identity.js";
+import { addressesOf, type HostEntry } from "./network-ip.js";
 import { append, attribute, childrenOf, type Element, ensure, find, removeElement, type Tree } from "./xml.js";
 
 export type Addressing = "managed" | "dhcp" | "none";
@@ -61,3 +62,14 @@ const inMark = (name: string, attributes: Readonly<Record<string, string>>, ...c
 ];
 
 const isAddressing = (text: string | undefined): text is Addressing => text !== undefined && ADDRESSINGS.includes(text);
+
+/** The entries of a network that nobody declared: what was allotted. Empty where the network is not managed. */
+export function allottedEntries(network: Element): readonly HostEntry[] {
+  const mark = readMark(network);
+  if (mark?.addressing !== "managed") return [];
+  const declared = new Set(mark.declared);
+  return addressesOf(network).entries.filter((e) => !declared.has(e.mac));
+}
+
+/** How a network of crossvisor addresses its guests, from its inactive definition; `none` for what others made. */
+export const addressingOfXml = (network: Element) => readMark(network)?.addressing ?? "none";

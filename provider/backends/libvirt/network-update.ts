@@ -7,7 +7,8 @@ import { addressesOf, type HostEntry, sameEntry } from "./network-ip.js";
 import { readMark, writeMark } from "./network-mark.js";
 import { names, type Plugged, plugAgain, usersOf } from "./network-plugs.js";
 import { type NetworkInputs, propertiesOf } from "./network-read.js";
-import { define, inactiveXml, redefine, refOf, setAutostart, start, stop } from "./network-write.js";
+import { inactiveXml, refOf } from "./network-ref.js";
+import { define, redefine, setAutostart, start, stop } from "./network-write.js";
 import { dnsElement, hostsFor, type Part, partsOf, settle } from "./network-xml.js";
 import type { NetworkRef } from "./rpc/types.js";
 import { attributeAt, parseXml } from "./xml.js";
@@ -21,7 +22,7 @@ export async function updateNetwork(
   { id, observed, wanted, changes }: Update<typeof Network>,
   step: Step,
 ): Promise<void> {
-  const net = refOf(id);
+  const net = await refOf(host, id);
   const parts = partsOf(changes);
   const { active } = observed.outputs;
   const restart = active && changes.some((c) => c.effect === "restart");

@@ -2,12 +2,12 @@ import type { Change } from "../../core/driver.js";
 import { ProviderError } from "../../core/errors.js";
 import { type Cidr, gatewayOf, hasGuest, parseCidr, toAddress, toNumber } from "../../kinds/address.js";
 import { addressingOf } from "../../kinds/network.js";
-import { allottedEntries, freeAddress } from "./allotment.js";
+import { freeAddress } from "./allotment.js";
 import { hostElement } from "./network-entry.js";
 import { addressesOf, entryOf, type HostEntry, ipv4Of, sameEntry } from "./network-ip.js";
-import { readMark, writeMark } from "./network-mark.js";
+import { allottedEntries, readMark, writeMark } from "./network-mark.js";
 import { type Mode, modeOf, type NetworkInputs } from "./network-read.js";
-import { append, attribute, childrenOf, type Element, ensure, find, removeElement } from "./xml.js";
+import { append, attribute, childrenOf, type Element, elements, ensure, find, removeElement } from "./xml.js";
 
 /** A part of a declaration that is written by itself. What no part touches stays as the host has it. */
 export type Part =
@@ -208,7 +208,7 @@ function setDhcp(network: Element, wanted: NetworkInputs, hosts: readonly HostEn
   if (range === undefined && hosts.length === 0 && present === undefined) return;
   const dhcp = present ?? append(ip, ["dhcp"]);
   if (parts.has("dhcp.range")) drop(dhcp, "range");
-  if (range) dhcp.insertBefore(append(dhcp, ["range", { start: range.start, end: range.end }]), dhcp.firstChild);
+  if (range) append(dhcp, ["range", { start: range.start, end: range.end }], elements(dhcp)[0] ?? null);
   setHosts(dhcp, hosts);
   if (childrenOf(dhcp, "host").length + childrenOf(dhcp, "range").length === 0) removeElement(dhcp);
 }

@@ -10,23 +10,12 @@ import { examineNetwork } from "./network-check.js";
 import { addressesOf } from "./network-ip.js";
 import { names, usersOf } from "./network-plugs.js";
 import { type NetworkInputs, type ObservedNetwork, propertiesOf } from "./network-read.js";
+import { byName, byUuid, definitionFlags, inactiveXml, refOf, unlessGone } from "./network-ref.js";
 import { updateNetwork } from "./network-update.js";
-import {
-  ADOPT,
-  byName,
-  byUuid,
-  define,
-  inactiveXml,
-  refOf,
-  setAutostart,
-  start,
-  stop,
-  undefine,
-  unlessGone,
-} from "./network-write.js";
+import { ADOPT, define, setAutostart, start, stop, undefine } from "./network-write.js";
 import { EVERY_PART, settle } from "./network-xml.js";
-import { InactiveXml } from "./rpc/flags.js";
 import { networks } from "./rpc/procedures/network.js";
+import type { NetworkRef } from "./rpc/types.js";
 import { attributeAt, parseXml, toText, write } from "./xml.js";
 
 const RESTARTS: Verdict = {
@@ -109,12 +98,13 @@ interface Answer {
 
 async function inBulk(host: LibvirtHost, id: string): Promise<Answer | undefined> {
   const entry = (await host.inventory.networks()).get(id);
-  const xml = entry && (await unlessGone(host.inventory.networkXml(entry.ref, InactiveXml.inactive)));
+  const xml = entry && (await unlessGone(host.inventory.networkXml(entry.ref, definitionFlags(host))));
   return entry && xml !== undefined ? { xml, active: entry.active, autostart: entry.autostart } : undefined;
 }
 
-function alone(host: LibvirtHost, id: string): Promise<Answer | undefined> {
-  const net = refOf(id);
+async function alone(host: LibvirtHost, id: string): Promise<Answer | undefined> {
+  const net = await unlessGone(refOf(host, id));
+  if (net === undefined) return undefined;
   const asked = Promise.all([
     inactiveXml(host, net),
     host.session.call(networks.isActive, { net }),
@@ -137,19 +127,20 @@ async function createNetwork(host: LibvirtHost, wanted: NetworkInputs, step: Ste
   const root = parseXml(write(["network", {}, ["name", {}, wanted.name], ["uuid", {}, uuid]]), "the network");
   settle(root, wanted, EVERY_PART, []);
   await define(host, toText(root), uuid);
-  await firstStart(host, uuid, step);
+  const net = { name: wanted.name, uuid };
+  await firstStart(host, net, step);
   step.made(uuid);
-  if (wanted.autostart) await setAutostart(host, refOf(uuid), true);
+  if (wanted.autostart) await setAutostart(host, net, true);
 }
 
 /** A network that cannot start is taken away again: nothing of it is left, so that the next attempt begins anew. */
-async function firstStart(host: LibvirtHost, uuid: string, step: Step): Promise<void> {
+async function firstStart(host: LibvirtHost, net: NetworkRef, step: Step): Promise<void> {
   try {
-    await start(host, refOf(uuid));
+    await start(host, net);
   } catch (error) {
     const unsure = isProviderError(error, "dropped", "unreachable", "timeout", "busy");
-    const undone = !unsure && (await undefine(host, refOf(uuid)).then(...truth));
-    if (!undone) step.made(uuid);
+    const undone = !unsure && (await undefine(host, net).then(...truth));
+    if (!undone) step.made(net.uuid);
     throw error;
   }
 }
