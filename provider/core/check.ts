@@ -1,7 +1,7 @@
 import type { Problem } from "./kind.js";
 import type { AnyProperty, ListKey, Properties, Shape } from "./schema.js";
 import { parseBytes, parseSeconds, showBytes } from "./units.js";
-import { isFields, isUnknown } from "./values.js";
+import { isFields, isUnknown, mapFields } from "./values.js";
 
 /** A value in its normal form (units converted, defaults filled in, absent values left out) and all that is wrong with it. */
 export interface Checked<T> {
@@ -35,7 +35,7 @@ function fields(properties: Properties, written: unknown, place: Place): unknown
     if (value !== undefined) out[name] = value;
   }
   for (const name of Object.keys(written))
-    if (!(name in properties) && written[name] !== undefined)
+    if (!Object.hasOwn(properties, name) && written[name] !== undefined)
       wrong(at(place, name), `is not a property${nearest(name, Object.keys(properties))}`);
   return out;
 }
@@ -85,7 +85,7 @@ function typed(shape: Shape, value: unknown, place: Place): unknown {
       return Array.isArray(value) ? elements(shape.items, shape.key, value, place) : wrong(place, "must be a list");
     case "map":
       return isFields(value)
-        ? Object.fromEntries(Object.entries(value).map(([k, v]) => [k, one(shape.values, v, at(place, k))]))
+        ? mapFields(value, (v, k) => one(shape.values, v ?? undefined, at(place, k)))
         : wrong(place, "must be an object of names and values");
     case "object":
       return fields(shape.fields, value, place);
@@ -93,16 +93,18 @@ function typed(shape: Shape, value: unknown, place: Place): unknown {
 }
 
 function elements(items: AnyProperty, key: ListKey | undefined, value: readonly unknown[], place: Place): unknown {
-  if (key === undefined) return value.map((v, i) => one(items, v, at(place, i)));
+  const element = { ...items, required: true };
+  if (key === undefined) return value.map((v, i) => one(element, v ?? undefined, at(place, i)));
   const seen = new Map<unknown, number>();
   return value.map((v, i) => {
-    const named = isFields(v) && v[key.field] === undefined ? { ...v, [key.field]: `${key.prefix}${i}` } : v;
+    const nameless = key.prefix !== "" && isFields(v) && (v[key.field] ?? undefined) === undefined;
+    const named = nameless ? { ...v, [key.field]: `${key.prefix}${i}` } : v;
     const id = isFields(named) ? named[key.field] : undefined;
     const other = seen.get(id);
     if (typeof id === "string" && other !== undefined)
       wrong(at(at(place, i), key.field), `"${id}" is already used by element ${other}: it must be unique in the list`);
     seen.set(id, i);
-    return one(items, named, at(place, i));
+    return one(element, named ?? undefined, at(place, i));
   });
 }
 
@@ -139,7 +141,9 @@ const shown = (value: unknown): string =>
     ? `"${value.slice(0, 40)}"`
     : typeof value === "number"
       ? String(value)
-      : `a ${typeof value}`;
+      : Array.isArray(value)
+        ? "a list"
+        : `${typeof value === "object" ? "an" : "a"} ${typeof value}`;
 
 /** ": did you mean …?" when one known name is close. */
 function nearest(name: string, known: readonly string[]): string {

@@ -29,7 +29,7 @@ interface Spot {
   readonly secret: boolean;
 }
 
-/** All differences, in the order of the properties. Unknown wanted values count as different only where something is. */
+/** All differences, in the order of the properties. An unknown wanted value counts as different. */
 export function differences(properties: Properties, before: unknown, after: unknown): readonly Difference[] {
   const found: Difference[] = [];
   for (const [name, property] of Object.entries(properties)) {

@@ -47,7 +47,7 @@ export function check<K extends Kind>(kind: K, support: Support<K>, written: unk
   const broken = problems.length === 0 && kind.rules ? kind.rules(known) : [];
   const refused = Object.entries(support as Readonly<Record<string, true | string>>).flatMap(
     ([path, answer]): Problem[] => {
-      const given = isFields(written) && written[path] !== undefined;
+      const given = isFields(written) && (written[path] ?? undefined) !== undefined;
       return given && answer !== true ? [{ path, reason: answer }] : [];
     },
   );

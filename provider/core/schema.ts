@@ -18,7 +18,10 @@ export type Shape =
   | { readonly type: "map"; readonly values: AnyProperty }
   | { readonly type: "object"; readonly fields: Properties };
 
-/** How the elements of a list are told apart: by a field, whose default is `prefix` and the place in the list. */
+/**
+ * How the elements of a list are told apart: by a field, whose default is `prefix` and the place in the list. With an
+ * empty prefix it has no default.
+ */
 export interface ListKey {
   readonly field: string;
   readonly prefix: string;
