@@ -68,6 +68,12 @@ export const checkCidr4 = (value: string): string | undefined => {
     return `must be an IPv4 network such as "192.168.50.0/24" with a prefix of 8 to 30, not "${value}"`;
   return cidrText(cidr) === value ? undefined : `must name the network itself: "${cidrText(cidr)}", not "${value}"`;
 };
+/** A network of either family, with any prefix length. */
+export const checkCidr = (value: string): string | undefined => {
+  const [, base = "", length = ""] = /^([^/]+)\/(\d+)$/.exec(value) ?? [];
+  const most = isIPv4(base) ? 32 : isIPv6(base) ? 128 : -1;
+  return most >= Number(length) ? undefined : `must be a network such as "10.0.0.0/8" or "fd00::/8", not "${value}"`;
+};
 export const checkMac = (value: string): string | undefined => {
   if (!/^([0-9a-f]{2}:){5}[0-9a-f]{2}$/.test(value))
     return `must be six lower-case hexadecimal pairs such as "52:54:00:12:34:56", not "${value}"`;

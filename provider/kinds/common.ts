@@ -14,8 +14,8 @@ export const checkText = (value: string): string | undefined =>
   /[\x00-\x08\x0b\x0c\x0d\x0e-\x1f\ufffe\uffff]/.test(value) ? "must not contain control characters" : undefined;
 
 export const checkAbsolutePath = (value: string): string | undefined => {
-  const reason = checkText(value);
-  if (reason !== undefined) return reason;
+  // An XML attribute turns line ends and tabs into spaces.
+  if (checkText(value) !== undefined || /[\t\n]/.test(value)) return "must not contain control characters";
   return /^(\/|[A-Za-z]:\\|\\\\)/.test(value) ? undefined : `must be an absolute path on the host, not "${value}"`;
 };
 

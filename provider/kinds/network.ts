@@ -84,6 +84,11 @@ const properties = {
 } as const;
 
 type Declared = Partial<Normal<typeof properties>>;
+type Dhcp = NonNullable<Declared["dhcp"]>;
+// Parts of a declaration that are not known yet are `undefined`, at any depth.
+type Range = Partial<NonNullable<Dhcp["range"]>>;
+type DhcpHost = NonNullable<Dhcp["hosts"]>[number];
+type DnsHost = NonNullable<NonNullable<Declared["dns"]>["hosts"]>[number];
 
 export const Network = kind({
   name: "Network",
@@ -96,24 +101,24 @@ export const Network = kind({
     bridgeDevice: text({ doc: "The host's bridge device." }),
     host: text({ doc: "The host it is on.", required: true }),
   },
-  rules: (declared) => [...modeRules(declared), ...addressRules(declared)],
+  rules: (declared) => [...modeRules(declared), ...addressRules(declared), ...dnsRules(declared)],
 });
 
 function modeRules(declared: Declared): Problem[] {
   const { mode, dhcp, dns, cidr, addressing } = declared;
   const problems: Problem[] = [];
-  const routed = mode === "nat" || mode === "routed" || mode === "isolated";
+  const bare = mode === "private" || mode === "bridged";
   if (mode === "bridged" && !("bridge" in declared))
     problems.push({ path: "bridge", reason: 'is missing: mode "bridged" needs the name of a host bridge' });
-  if (!routed && mode !== undefined)
+  if (bare)
     for (const [path, value] of Object.entries({ cidr, dhcp, dns }))
       if (value !== undefined)
         problems.push({ path, reason: `must not be given with mode "${mode}", where the host serves nothing` });
-  if (!routed && addressing !== undefined && addressing !== "none")
+  if (bare && addressing !== undefined && addressing !== "none")
     problems.push({ path: "addressing", reason: `must be "none" with mode "${mode}"` });
-  if (addressing === "managed" && !("cidr" in declared))
+  if (!bare && addressing === "managed" && !("cidr" in declared))
     problems.push({ path: "cidr", reason: 'is missing: "managed" addressing allots addresses from it' });
-  if (addressing === "dhcp" && !("dhcp" in declared && "range" in (dhcp ?? { range: undefined })))
+  if (!bare && addressing === "dhcp" && !("dhcp" in declared && "range" in (dhcp ?? { range: undefined })))
     problems.push({ path: "dhcp.range", reason: 'is missing: "dhcp" addressing needs the addresses to hand out' });
   if (addressing === "none" && dhcp !== undefined)
     problems.push({ path: "dhcp", reason: 'must not be given with addressing "none"' });
@@ -121,7 +126,7 @@ function modeRules(declared: Declared): Problem[] {
 }
 
 function addressRules(declared: Declared): Problem[] {
-  const { mode, cidr: written, dhcp, dns } = declared;
+  const { mode, cidr: written, dhcp } = declared;
   const cidr = written === undefined ? undefined : parseCidr(written);
   if (cidr === undefined)
     return (mode === "nat" || mode === "routed") && !("cidr" in declared)
@@ -136,21 +141,22 @@ function addressRules(declared: Declared): Problem[] {
   };
   inside("dhcp.range.start", dhcp?.range?.start);
   inside("dhcp.range.end", dhcp?.range?.end);
-  if (dhcp?.range && toNumber(dhcp.range.start) > toNumber(dhcp.range.end))
+  const { start, end }: Range = dhcp?.range ?? {};
+  if (start !== undefined && end !== undefined && toNumber(start) > toNumber(end))
     problems.push({ path: "dhcp.range", reason: "must not end before it starts" });
-  dhcp?.hosts?.forEach((h, i) => {
-    inside(`dhcp.hosts[${i}].address`, h.address);
-  });
-  const addresses = dhcp?.hosts?.map((h) => h.address) ?? [];
+  const addresses = (dhcp?.hosts ?? []).map((h: Partial<DhcpHost> | undefined) => h?.address);
   addresses.forEach((a, i) => {
-    if (addresses.indexOf(a) < i)
+    inside(`dhcp.hosts[${i}].address`, a);
+    if (a !== undefined && addresses.indexOf(a) < i)
       problems.push({ path: `dhcp.hosts[${i}].address`, reason: `"${a}" is given to two MACs` });
-  });
-  dns?.hosts?.forEach((h, i) => {
-    if (h.names.length === 0) problems.push({ path: `dns.hosts[${i}].names`, reason: "must hold at least one name" });
   });
   return problems;
 }
+
+const dnsRules = ({ dns }: Declared): Problem[] =>
+  (dns?.hosts ?? []).flatMap((h: Partial<DnsHost> | undefined, i) =>
+    h?.names?.length === 0 ? [{ path: `dns.hosts[${i}].names`, reason: "must hold at least one name" }] : [],
+  );
 
 /** The addressing that holds when none is declared. */
 export const addressingOf = ({

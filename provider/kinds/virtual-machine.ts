@@ -1,6 +1,6 @@
 import { kind, type Problem } from "../core/kind.js";
 import { bytes, choice, flag, integer, list, map, type Normal, object, seconds, text } from "../core/schema.js";
-import { checkIPv4, checkMac } from "./address.js";
+import { checkCidr, checkIPv4, checkMac } from "./address.js";
 import { checkAbsolutePath, checkName, checkText, common } from "./common.js";
 
 const MIB = 2 ** 20;
@@ -103,7 +103,7 @@ const waitForAddress = object(
   {
     nic: text({ doc: "Only an address of this interface counts." }),
     family: choice(["ipv4", "ipv6", "any"], { doc: "Only an address of this family counts.", default: "ipv4" }),
-    cidr: text({ doc: "Only an address inside this network counts.", check: checkText }),
+    cidr: text({ doc: "Only an address inside this network counts.", check: checkCidr }),
     timeout: seconds({ doc: "How long to wait, in seconds or text.", default: 300, min: 1, max: 86400 }),
   },
   {
@@ -188,6 +188,9 @@ const properties = {
 } as const;
 
 type Declared = Partial<Normal<typeof properties>>;
+// An element that is not known yet is `undefined`.
+type Disk = NonNullable<Declared["disks"]>[number];
+type Nic = NonNullable<Declared["networks"]>[number];
 
 export const VirtualMachine = kind({
   name: "VirtualMachine",
@@ -231,32 +234,35 @@ function sizeRules({ cpus, maxCpus, memory, maxMemory, firmware, secureBoot }: D
 
 function deviceRules({ disks, networks, waitForAddress: wait }: Declared): Problem[] {
   const problems: Problem[] = [];
-  disks?.forEach((d, i) => {
+  disks?.forEach((d: Disk | undefined, i) => {
+    if (d === undefined) return;
     if (!("volume" in d || "path" in d))
       problems.push({ path: `disks[${i}]`, reason: "must have a `volume` or a `path`" });
     if ("volume" in d && "path" in d)
       problems.push({ path: `disks[${i}].path`, reason: "must not be given with `volume`" });
   });
   twice(
-    disks?.map((d) => d.volume ?? d.path),
+    disks?.map((d: Disk | undefined) => d?.volume ?? d?.path),
     (i, v) => problems.push({ path: `disks[${i}]`, reason: `"${v}" is already another disk` }),
   );
-  networks?.forEach((n, i) => {
+  networks?.forEach((n: Nic | undefined, i) => {
+    if (n === undefined) return;
     if (!("network" in n || "bridge" in n))
       problems.push({ path: `networks[${i}]`, reason: "must have a `network` or a `bridge`" });
     if ("network" in n && "bridge" in n)
       problems.push({ path: `networks[${i}].bridge`, reason: "must not be given with `network`" });
   });
   twice(
-    networks?.map((n) => n.mac),
+    networks?.map((n: Nic | undefined) => n?.mac),
     (i, v) => problems.push({ path: `networks[${i}].mac`, reason: `"${v}" is already the MAC of another interface` }),
   );
   twice(
-    networks?.map((n) => n.address),
+    networks?.map((n: Nic | undefined) => n?.address),
     (i, v) =>
       problems.push({ path: `networks[${i}].address`, reason: `"${v}" is already the address of another interface` }),
   );
-  if (wait?.nic !== undefined && networks !== undefined && !networks.some((n) => n.name === wait.nic))
+  const names = networks?.map((n: Nic | undefined) => n?.name);
+  if (wait?.nic !== undefined && names !== undefined && !names.includes(undefined) && !names.includes(wait.nic))
     problems.push({ path: "waitForAddress.nic", reason: `"${wait.nic}" is not the name of an interface in networks` });
   return problems;
 }
