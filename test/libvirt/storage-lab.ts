@@ -8,6 +8,7 @@ import { promisify } from "node:util";
 import { type LibvirtHost, openHost } from "../../provider/backends/libvirt/host.js";
 import { storagePool } from "../../provider/backends/libvirt/storage-pool.js";
 import { volume } from "../../provider/backends/libvirt/volume.js";
+import type { Step } from "../../provider/core/driver.js";
 import { Engine } from "../../provider/core/engine.js";
 import { kinds } from "../../provider/kinds/index.js";
 
@@ -41,7 +42,7 @@ export function worker(uri: string): Worker {
   };
 }
 
-export const silent = () => ({ report: () => undefined, signal: new AbortController().signal });
+export const silent = (): Omit<Step, "made"> => ({ report: () => undefined, signal: new AbortController().signal });
 
 type Declared<K extends "StoragePool" | "Volume"> = Parameters<Engine<(typeof kinds)[K], LibvirtHost>["create"]>[0];
 
@@ -86,8 +87,8 @@ export interface Web {
   readonly close: () => Promise<void>;
 }
 
-/** Serves one file; `cutAt` ends the connection after so many bytes. */
-export async function serve(path: string, cutAt?: number): Promise<Web> {
+/** Serves one file; after `cutAt` bytes the connection ends, or hangs. */
+export async function serve(path: string, cutAt?: number, hangs = false): Promise<Web> {
   const content = await readFile(path);
   const server: Server = createServer((request, response) => {
     const range = /^bytes=0-(\d+)$/.exec(request.headers.range ?? "");
@@ -98,7 +99,7 @@ export async function serve(path: string, cutAt?: number): Promise<Web> {
     } else {
       response.writeHead(200, { "content-length": content.length });
       if (cutAt === undefined) response.end(content);
-      else response.write(content.subarray(0, cutAt), () => response.destroy());
+      else response.write(content.subarray(0, cutAt), () => hangs || response.destroy());
     }
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

@@ -1,4 +1,5 @@
 import { isProviderError, ProviderError } from "../../core/errors.js";
+import { untilAnswered } from "./answered.js";
 import { uuidOf } from "./identity.js";
 import { secrets } from "./rpc/index.js";
 import type { Session } from "./rpc/session.js";
@@ -42,7 +43,7 @@ export async function setMark(session: Session, mark: SecretRef, owner: string):
     ["usage", { type: "volume" }, ["volume", {}, mark.usageID]],
   ]);
   try {
-    await session.call(secrets.define, { xml, flags: 0 });
+    await untilAnswered(() => session.call(secrets.define, { xml, flags: 0 }));
   } catch (error) {
     if (keepsNone(error)) return;
     if (!isProviderError(error, "exists")) throw error;
@@ -58,7 +59,7 @@ export async function setMark(session: Session, mark: SecretRef, owner: string):
 /** Succeeds when there is none. */
 export async function clearMark(session: Session, mark: SecretRef): Promise<void> {
   try {
-    await session.call(secrets.undefine, { secret: mark });
+    await untilAnswered(() => session.call(secrets.undefine, { secret: mark }));
   } catch (error) {
     if (!isProviderError(error, "not-found") && !keepsNone(error)) throw error;
   }

@@ -2,6 +2,7 @@ import type { Driver, Observed, Step } from "../../core/driver.js";
 import { isProviderError, ProviderError } from "../../core/errors.js";
 import type { InputsOf, Problem } from "../../core/kind.js";
 import type { Kinds } from "../../kinds/index.js";
+import { untilAnswered } from "./answered.js";
 import type { LibvirtHost } from "./host.js";
 import { isUuid, uuidOf } from "./identity.js";
 import { describePool, poolByAnyName } from "./pool-lookup.js";
@@ -30,7 +31,7 @@ export const storagePool: Driver<StoragePool, LibvirtHost> = {
     const pool: PoolRef = { name: observed.properties.name ?? "", uuid: id };
     if (!observed.outputs.active) await start(host, pool);
     if (changes.some(({ property }) => property === "autostart"))
-      await host.session.call(pools.setAutostart, { pool, autostart: wanted.autostart });
+      await untilAnswered(() => host.session.call(pools.setAutostart, { pool, autostart: wanted.autostart }));
   },
   remove,
 };
@@ -109,10 +110,10 @@ async function create(host: LibvirtHost, wanted: InputsOf<StoragePool>, step: St
   else if (before.properties.path !== wanted.path) throw moved(before.properties.path, wanted.path);
   try {
     // Makes the directory if it is missing; one that exists stays as it is, with what is in it.
-    await session.call(pools.build, { pool, flags: 0 });
+    await untilAnswered(() => session.call(pools.build, { pool, flags: 0 }));
     await start(host, pool);
     if (before?.properties.autostart !== wanted.autostart)
-      await session.call(pools.setAutostart, { pool, autostart: wanted.autostart });
+      await untilAnswered(() => session.call(pools.setAutostart, { pool, autostart: wanted.autostart }));
   } catch (error) {
     // A pool that cannot be started is of no use: it goes, and the next attempt begins anew. Not when nobody knows how
     // far the host came: then the next attempt finds it by its UUID.
@@ -157,6 +158,16 @@ async function start({ session }: LibvirtHost, pool: PoolRef): Promise<void> {
   }
 }
 
+/** Stops it; one that is stopped already is what was wanted. */
+async function stop({ session }: LibvirtHost, pool: PoolRef): Promise<void> {
+  try {
+    await untilAnswered(() => session.call(pools.destroy, { pool }));
+  } catch (error) {
+    if (libvirtCode(error) !== ErrorCode.operationInvalid || (await session.call(pools.isActive, { pool })))
+      throw error;
+  }
+}
+
 async function undo({ session }: LibvirtHost, pool: PoolRef): Promise<void> {
   await session.call(pools.destroy, { pool }).catch(() => undefined);
   await session.call(pools.undefine, { pool }).catch(() => undefined);
@@ -179,9 +190,9 @@ async function remove(host: LibvirtHost, id: string, { onDelete }: Partial<Input
   if (now === undefined) return;
   const pool = { name: now.properties.name ?? "", uuid: id };
   if (onDelete === "delete" && now.outputs.active) await refuseFull(host, pool);
-  if (now.outputs.active) await session.call(pools.destroy, { pool });
+  if (now.outputs.active) await stop(host, pool);
   if (onDelete === "delete") await removeDirectory(host, pool, now.outputs.active);
-  await gone(session.call(pools.undefine, { pool }));
+  await exists(untilAnswered(() => session.call(pools.undefine, { pool })));
 }
 
 /** Looked at before anything is touched. What libvirt does not list (folders, sockets) stops the removal of the directory. */
@@ -197,7 +208,7 @@ async function refuseFull({ session }: LibvirtHost, pool: PoolRef): Promise<void
 /** `rmdir` on the host: never takes anything with it. */
 async function removeDirectory(host: LibvirtHost, pool: PoolRef, restart: boolean): Promise<void> {
   try {
-    await host.session.call(pools.delete, { pool, flags: 0 });
+    await untilAnswered(() => host.session.call(pools.delete, { pool, flags: 0 }));
   } catch (error) {
     if (error instanceof ProviderError && /no such file or directory/i.test(error.fact)) return;
     if (restart) await start(host, pool);
@@ -226,8 +237,4 @@ const exists = async (asked: Promise<unknown>): Promise<boolean> => {
     if (isProviderError(error, "not-found")) return false;
     throw error;
   }
-};
-
-const gone = async (asked: Promise<void>): Promise<void> => {
-  await exists(asked);
 };

@@ -9,7 +9,7 @@ import type { LibvirtHost } from "./host.js";
 import { markOf } from "./mark.js";
 import { type OpenPool, openPool, stopped } from "./pool-lookup.js";
 import { findBase } from "./volume-base.js";
-import { refOf } from "./volume-lookup.js";
+import { describeVolume, listVolumes, refOf } from "./volume-lookup.js";
 import { sourceFault } from "./volume-source.js";
 import { overlaysOf } from "./volume-use.js";
 
@@ -65,24 +65,20 @@ const isReplaced = ({ name, base, format }: Wanted, { id, properties }: NonNulla
   (pool !== undefined && pool.name !== refOf(id).pool);
 
 async function isTaken(host: LibvirtHost, { name, owner, adopt }: Wanted, pool: OpenPool): Promise<readonly Problem[]> {
-  const { inventory } = host;
+  const exists = async (vol: string) => {
+    const listed = await listVolumes(host, pool.ref);
+    if (listed !== undefined) return listed.some((one) => one.name === vol);
+    return (await describeVolume(host, { pool: pool.name, name: vol, key: "" })) !== undefined;
+  };
   if (adopt !== undefined) {
-    if (adopt.includes("/") || (await inventory.volumes(pool.ref)).some((vol) => vol.name === adopt)) return [];
+    if (adopt.includes("/") || (await exists(adopt))) return [];
     return [{ path: "adopt", reason: `must name a volume of the storage pool "${pool.name}": there is no "${adopt}"` }];
   }
-  if (name === undefined || owner === undefined) return [];
-  const [vols, marks] = await Promise.all([inventory.volumes(pool.ref), inventory.secrets()]);
-  if (!vols.some((vol) => vol.name === name)) return [];
+  if (name === undefined || owner === undefined || !(await exists(name))) return [];
   const mine = markOf(owner, `${pool.path}/${name}`).uuid;
-  return marks.some(({ uuid }) => uuid === mine)
-    ? []
-    : [
-        problem(
-          "name",
-          `"${name}" exists in the storage pool "${pool.name}" and is not ours`,
-          "Set adopt to its name to take it over, or choose another name.",
-        ),
-      ];
+  if ((await host.inventory.secrets()).some(({ uuid }) => uuid === mine)) return [];
+  const remedy = "Set adopt to its name to take it over, or choose another name.";
+  return [problem("name", `"${name}" exists in the storage pool "${pool.name}" and is not ours`, remedy)];
 }
 
 /** @throws `invalid` with the property that is wrong. */

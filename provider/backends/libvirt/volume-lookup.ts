@@ -5,7 +5,7 @@ import { poolGone, stopped } from "./pool-lookup.js";
 import { libvirtCode } from "./rpc/errors.js";
 import { ErrorCode, volumes } from "./rpc/index.js";
 import type { Session } from "./rpc/session.js";
-import type { VolumeRef } from "./rpc/types.js";
+import type { PoolRef, VolumeRef } from "./rpc/types.js";
 import { readVolume, type VolumeDescription } from "./volume-xml.js";
 
 /** The id of a volume: the names of its pool and its own; libvirt allows no slash in either. */
@@ -36,6 +36,25 @@ export async function describeVolume({ session }: LibvirtHost, vol: VolumeRef): 
   }
 }
 
+/**
+ * The volumes of a started pool. A pool in which a volume is being made cannot be read anew (9.0.0): `undefined` then.
+ */
+export async function listVolumes(
+  { inventory }: LibvirtHost,
+  pool: PoolRef,
+): Promise<readonly VolumeRef[] | undefined> {
+  try {
+    return await inventory.volumes(pool);
+  } catch (error) {
+    if (isAtWork(error)) return undefined;
+    throw error;
+  }
+}
+
+/** Whether a pool could not be read anew because a volume is being made in it. */
+export const isAtWork = (error: unknown): boolean =>
+  error instanceof ProviderError && /asynchronous jobs running/.test(error.fact);
+
 /** Milliseconds that a broken-off transfer may still hold a volume before its deletion is given up. */
 const HELD = 15_000;
 
@@ -47,12 +66,19 @@ export async function deleteVolume(session: Session, vol: VolumeRef): Promise<vo
       return await session.call(volumes.delete, { vol, flags: 0 });
     } catch (error) {
       if (isProviderError(error, "not-found")) return;
-      const again = isHeld(error) || isProviderError(error, "dropped");
-      if (!again || Date.now() > end) throw error;
+      const over = Date.now() > end;
+      if (isHeld(error) && over) throw held(vol, error);
+      if (over || !(isHeld(error) || isProviderError(error, "dropped"))) throw error;
     }
     await sleep(pause);
   }
 }
+
+const held = ({ pool, name }: VolumeRef, cause: unknown): ProviderError =>
+  new ProviderError("busy", `the host still reads or writes "${pool}/${name}" for an operation that was broken off`, {
+    hint: "Try again when it has ended.",
+    cause,
+  });
 
 const isHeld = (error: unknown): boolean =>
   error instanceof ProviderError && /is still (in use|being allocated)/.test(error.fact);

@@ -10,7 +10,7 @@ import { BlockResize, domainChange, pools, volumes } from "./rpc/index.js";
 import type { VolumeRef } from "./rpc/types.js";
 import { createVolume } from "./volume-create.js";
 import { examineVolume } from "./volume-examine.js";
-import { deleteVolume, describeVolume, refOf } from "./volume-lookup.js";
+import { deleteVolume, describeVolume, isAtWork, listVolumes, refOf } from "./volume-lookup.js";
 import { forgetBase, refuseAttached, refuseUnderOthers, usesOf } from "./volume-use.js";
 import { formatOf, type VolumeDescription } from "./volume-xml.js";
 
@@ -56,7 +56,7 @@ async function fromInventory(host: LibvirtHost, vol: VolumeRef): Promise<VolumeD
   const entry = [...(await host.inventory.pools()).values()].find(({ ref }) => ref.name === vol.pool);
   if (entry === undefined) throw poolGone(vol.pool);
   if (!entry.active) throw stopped(vol.pool);
-  const listed = await host.inventory.volumes(entry.ref).catch(unlessBusy);
+  const listed = await listVolumes(host, entry.ref);
   if (listed !== undefined && !listed.some(({ name }) => name === vol.name)) return undefined;
   return describeVolume(host, vol);
 }
@@ -66,14 +66,11 @@ async function fromPool(host: LibvirtHost, vol: VolumeRef): Promise<VolumeDescri
   const described = await describeVolume(host, vol);
   if (described !== undefined) return described;
   const pool = await host.session.call(pools.byName, { name: vol.pool });
-  await host.session.call(pools.refresh, { pool, flags: 0 }).catch(unlessBusy);
+  await host.session.call(pools.refresh, { pool, flags: 0 }).catch((error: unknown) => {
+    if (!isAtWork(error)) throw error;
+  });
   return describeVolume(host, vol);
 }
-
-/** A pool in which a volume is being made cannot be refreshed (9.0.0): what libvirt knows without that must do. */
-const unlessBusy = (error: unknown): undefined => {
-  if (!(error instanceof ProviderError) || !/asynchronous jobs running/.test(error.fact)) throw error;
-};
 
 async function update(host: LibvirtHost, { id, observed, wanted, changes }: Update<Volume>): Promise<void> {
   host.inventory.forget();
