@@ -1,19 +1,15 @@
 import { isIPv4 } from "node:net";
-import type { Step } from "../../../core/driver.js";
-import { isProviderError, ProviderError } from "../../../core/errors.js";
+import { isProviderError } from "../../../core/errors.js";
 import { isLocalOnly, within } from "../../../kinds/address.js";
 import type { LibvirtHost } from "../host.js";
 import { AddressSource } from "../rpc/flags.js";
 import { domainGuest } from "../rpc/procedures/domain-guest.js";
-import type { DomainRef } from "../rpc/types.js";
+import type { DomainRef, NetworkRef } from "../rpc/types.js";
 import { attribute, attributeAt, type Element } from "../xml.js";
 import type { NicNote, Notes } from "./notes.js";
 import { agentConnected } from "./power.js";
 import { nicsOf } from "./read.js";
 import type { MachineInputs } from "./types.js";
-
-/** No event announces a lease, so it is asked for this often while somebody waits. Milliseconds. */
-const LEASE_MS = 500;
 
 export type Addresses = Readonly<Record<string, readonly string[]>>;
 
@@ -64,13 +60,24 @@ async function ofLeases(
   mac: string,
 ): Promise<readonly string[]> {
   if (uuid === undefined) return [];
+  const leases = await leasesOf(host, { name: note?.network ?? "", uuid });
+  return [...new Set(leases.filter((l) => l.mac === mac).map((l) => l.address))];
+}
+
+export interface Lease {
+  readonly mac: string;
+  readonly address: string;
+  /** Seconds since 1970. */
+  readonly expires: number;
+}
+
+/** Leases of a network, the newest first: the daemon keeps old ones until they end. */
+export async function leasesOf(host: LibvirtHost, net: NetworkRef): Promise<readonly Lease[]> {
   try {
-    const leases = await host.inventory.leases({ name: note?.network ?? "", uuid });
-    // The daemon keeps old leases until they end: the one that lasts longest is the guest's present one.
-    const mine = leases
-      .filter((l) => l.mac?.toLowerCase() === mac)
-      .sort((a, b) => Number(b.expires) - Number(a.expires));
-    return [...new Set(mine.map((l) => l.address))];
+    const leases = await host.inventory.leases(net);
+    return leases
+      .map(({ mac, address, expires }) => ({ mac: mac?.toLowerCase() ?? "", address, expires: Number(expires) }))
+      .sort((a, b) => b.expires - a.expires);
   } catch (error) {
     // A network that is not active, or without DHCP, has no leases.
     if (isProviderError(error, "failed", "unsupported", "not-found", "invalid")) return [];
@@ -78,7 +85,7 @@ async function ofLeases(
   }
 }
 
-async function ofAgent(host: LibvirtHost, dom: DomainRef) {
+export async function ofAgent(host: LibvirtHost, dom: DomainRef) {
   try {
     const answers = await host.session.call(
       domainGuest.interfaceAddresses,
@@ -95,7 +102,7 @@ async function ofAgent(host: LibvirtHost, dom: DomainRef) {
   }
 }
 
-type Wait = NonNullable<MachineInputs["waitForAddress"]>;
+export type Wait = NonNullable<MachineInputs["waitForAddress"]>;
 
 /** The first address that fits: of the wanted interface, family and network; never one that is local to the guest. */
 export function chosen(addresses: Addresses, wait: Wait | undefined): string | undefined {
@@ -107,33 +114,4 @@ export function chosen(addresses: Addresses, wait: Wait | undefined): string | u
     .filter(([name]) => wait?.nic === undefined || name === wait.nic)
     .flatMap(([, list]) => list)
     .find(fits);
-}
-
-/** Waits for an address by the declared policy. Throws `timeout` that says what each source knew. */
-export async function waitForAddress(
-  host: LibvirtHost,
-  uuid: string,
-  wait: Wait,
-  look: () => Promise<Addresses>,
-  step: Step,
-): Promise<void> {
-  step.report(`waiting up to ${wait.timeout} s for an address`);
-  let last: Addresses = {};
-  const found = async () => {
-    last = await look();
-    return chosen(last, wait);
-  };
-  const limits = { timeoutMs: wait.timeout * 1000, every: LEASE_MS, signal: step.signal };
-  if ((await host.watch.until(uuid, found, limits)) !== undefined) return;
-  const known = Object.entries(last).map(
-    ([name, list]) => `${name}: ${list.length === 0 ? "no lease, and no guest agent that answers" : list.join(", ")}`,
-  );
-  throw new ProviderError(
-    "timeout",
-    `the guest has no address that fits after ${wait.timeout} s (${known.join("; ") || "it has no interfaces"})`,
-    {
-      where: { property: "waitForAddress" },
-      hint: "Look at the guest's console: does it boot, and does it ask for an address by DHCP?",
-    },
-  );
 }

@@ -1,4 +1,3 @@
-import { dirname } from "node:path";
 import type { Step } from "../../../core/driver.js";
 import { isProviderError, ProviderError } from "../../../core/errors.js";
 import type { LibvirtHost } from "../host.js";
@@ -6,13 +5,12 @@ import { isUuid, uuidOf } from "../identity.js";
 import { Define } from "../rpc/flags.js";
 import { domains } from "../rpc/procedures/domain.js";
 import { type DomainRef, domainRef } from "../rpc/types.js";
-import { waitForAddress } from "./addresses.js";
 import { definition } from "./definition.js";
-import { observe } from "./observe.js";
 import { start } from "./power.js";
 import { chooseVirtualisation, resolveDisks, resolveNics } from "./resolve.js";
-import { seedBytes, seedPlace, seedPool, writeSeed } from "./seed.js";
-import type { MachineInputs, Nic, Resolved, Seed, Virtualisation } from "./types.js";
+import { seedFor } from "./seed.js";
+import type { MachineInputs, Resolved, Virtualisation } from "./types.js";
+import { addressWait } from "./wait.js";
 
 /**
  * Makes a machine, or goes on with one that a broken-off attempt of the same owner defined. Twelve calls for one disk,
@@ -27,8 +25,9 @@ export async function create(host: LibvirtHost, wanted: MachineInputs, step: Ste
   const machine = await resolve(host, uuid, wanted, virtualisation);
   const dom = await define(host, machine, step);
   if (wanted.autostart) await host.session.call(domains.setAutostart, { dom, autostart: true });
+  const wait = await addressWait(host, machine, step);
   if (wanted.powerState !== "stopped") await startFirst(host, machine, dom, step);
-  await awaitAddress(host, uuid, wanted, step);
+  await wait();
 }
 
 async function existing(host: LibvirtHost, named: string): Promise<string> {
@@ -73,30 +72,6 @@ async function resolve(
   return { uuid, inputs, virtualisation, arch, disks, nics, seed };
 }
 
-/** Writes the seed that the inputs want, unless `before` is that one already. */
-export async function seedFor(host: LibvirtHost, machine: Seeded, before?: Seed): Promise<Seed | undefined> {
-  const { uuid, inputs, nics, disk } = machine;
-  const bytes = seedBytes(uuid, inputs, nics);
-  if (bytes === undefined) return undefined;
-  const folder = before === undefined ? undefined : dirname(before.path);
-  if (before !== undefined && folder !== undefined) {
-    const same = seedPlace({ name: before.pool, uuid: "" }, folder, uuid, inputs.name, bytes);
-    if (same.volume === before.volume) return before;
-  }
-  const pool = await seedPool(host, disk);
-  const place = seedPlace(pool, "", uuid, inputs.name, bytes);
-  const vol = await writeSeed(host, pool, place.volume, bytes);
-  return { ...place, path: vol.key };
-}
-
-export interface Seeded {
-  readonly uuid: string;
-  readonly inputs: MachineInputs;
-  readonly nics: readonly Nic[];
-  /** Path of the first disk: the seed lies beside it. */
-  readonly disk: string | undefined;
-}
-
 async function define(host: LibvirtHost, machine: Resolved, step: Step): Promise<DomainRef> {
   const dom = domainRef(machine.inputs.name, machine.uuid);
   try {
@@ -126,15 +101,4 @@ async function startFirst(host: LibvirtHost, machine: Resolved, dom: DomainRef, 
     await define(host, { ...machine, virtualisation: "qemu" }, step);
     await start(host, dom, powerState === "paused");
   }
-}
-
-/** After a start: waits for an address where the declaration says so. */
-export async function awaitAddress(host: LibvirtHost, uuid: string, inputs: MachineInputs, step: Step): Promise<void> {
-  const { waitForAddress: wait, powerState } = inputs;
-  if (wait === undefined || powerState !== "running") return;
-  const look = async () => {
-    host.inventory.forget();
-    return (await observe(host, uuid, { inputs, outputs: {} }))?.outputs.addresses ?? {};
-  };
-  await waitForAddress(host, uuid, wait, look, step);
 }

@@ -10,9 +10,9 @@ import { attribute, attributeAt, type Element, find, parseXml, toText, write } f
 import { notesOf } from "./definition.js";
 import { diskTree, nicTree } from "./devices.js";
 import { editNic, setMedium } from "./edit.js";
-import { notesTree } from "./notes.js";
+import { bareTree } from "./notes.js";
 import { diskAt, disksOf, nicAt, nicsOf, sourceOf } from "./read.js";
-import { CD_DRIVE, type Nic, type Resolved, SEED_DRIVE } from "./types.js";
+import { CD_DRIVE, type Nic, type Resolved, SEED_DRIVE, type Seed } from "./types.js";
 
 /** How long a guest may take to let go of a device, or to take or give memory, in milliseconds. */
 const GUEST_MS = 30_000;
@@ -24,26 +24,30 @@ export interface Running {
   readonly step: Step;
 }
 
+export interface Wanted {
+  readonly changes: readonly Change[];
+  /** The seed that the guest has now. */
+  readonly seed: Seed | undefined;
+}
+
 /**
  * Applies changes to a running guest, one property after the other; each is looked up first, so a change that an
  * earlier attempt already made is not made again. `done` is told every property that is in effect.
  */
 export async function applyLive(
   running: Running,
-  changes: readonly Change[],
+  { changes, seed }: Wanted,
   done: (property: string) => void,
 ): Promise<void> {
-  const properties = new Set(changes.map((c) => c.property));
-  for (const property of properties) {
-    await APPLY[property]?.(running, changes);
+  for (const property of new Set(changes.map((c) => c.property))) {
+    await APPLY[property]?.(running);
     done(property);
   }
-  const seed = await liveXml(running);
-  if (sourceOf(diskAt(seed, SEED_DRIVE)) !== running.machine.seed?.path)
-    await swap(running, SEED_DRIVE, running.machine.seed?.path);
+  const { path } = running.machine.seed ?? {};
+  if (path !== seed?.path) await swap(running, SEED_DRIVE, path);
 }
 
-const APPLY: Readonly<Record<string, (running: Running, changes: readonly Change[]) => Promise<void>>> = {
+const APPLY: Readonly<Record<string, (running: Running) => Promise<void>>> = {
   description: ({ host, dom, machine }) => {
     const metadata = machine.inputs.description;
     return host.session.call(domains.setMetadata, {
@@ -58,8 +62,7 @@ const APPLY: Readonly<Record<string, (running: Running, changes: readonly Change
   tags: noteLive,
   owner: noteLive,
   guest: noteLive,
-  cpus: ({ host, dom, machine }) =>
-    host.session.call(domainChange.setVcpus, { dom, count: machine.inputs.cpus, flags: Affect.live }),
+  cpus: setCpus,
   memory: setMemory,
   disks: reconcileDisks,
   networks: reconcileNics,
@@ -67,7 +70,7 @@ const APPLY: Readonly<Record<string, (running: Running, changes: readonly Change
 };
 
 async function noteLive({ host, dom, machine }: Running): Promise<void> {
-  const metadata = write(notesTree(notesOf(machine)));
+  const metadata = write(bareTree(notesOf(machine)));
   await host.session.call(domains.setMetadata, {
     dom,
     type: MetadataType.element,
@@ -76,6 +79,13 @@ async function noteLive({ host, dom, machine }: Running): Promise<void> {
     uri: NAMESPACE,
     flags: Affect.live,
   });
+}
+
+async function setCpus({ host, dom, machine }: Running): Promise<void> {
+  const { cpus: count } = machine.inputs;
+  const stats = (await host.inventory.stats([dom])).get(dom.uuid);
+  if (stats?.["vcpu.current"] !== count)
+    await host.session.call(domainChange.setVcpus, { dom, count, flags: Affect.live });
 }
 
 async function setMemory({ host, dom, machine, step }: Running): Promise<void> {

@@ -49,7 +49,12 @@ export function readNotes(domain: Element): Notes | undefined {
       uuid: attribute(e, "uuid"),
       allotted: readAllotted(e),
     })),
-    seed: seed && { pool: text(seed, "pool"), volume: text(seed, "volume"), path: text(seed, "path") },
+    seed: seed && {
+      pool: text(seed, "pool"),
+      volume: text(seed, "volume"),
+      path: text(seed, "path"),
+      digest: text(seed, "digest"),
+    },
   };
 }
 
@@ -65,24 +70,22 @@ function readAllotted(nic: Element): Allotted | undefined {
 }
 
 /** The notes as an element of the metadata. */
-export const notesTree = (notes: Notes): Tree => [
-  "cv:object",
-  { "xmlns:cv": NAMESPACE, owner: notes.owner, guest: notes.guest },
-  ...Object.entries(notes.tags).map(([name, value]): Tree => ["cv:tag", { name, value }]),
-  ...notes.disks.map((d): Tree => ["cv:disk", { name: d.name, target: d.target, spelling: d.spelling }]),
-  ...notes.nics.map(
-    ({ allotted: a, ...nic }): Tree => [
-      "cv:nic",
-      {
-        ...nic,
-        address: a?.address,
-        prefix: a?.prefix,
-        gateway: a?.gateway,
-        dns: a && a.dns.length > 0 ? a.dns.join(" ") : undefined,
-      },
-    ],
-  ),
-  notes.seed !== undefined && ["cv:seed", { ...notes.seed }],
+export const notesTree = (notes: Notes): Tree => {
+  const [name, attributes = {}, ...content] = bareTree(notes, "cv:");
+  return [name, { "xmlns:cv": NAMESPACE, ...attributes }, ...content];
+};
+
+/** The same without a namespace, as a running domain's metadata is set: the daemon adds prefix and namespace itself. */
+export const bareTree = (notes: Notes, prefix = ""): Tree => [
+  `${prefix}object`,
+  { owner: notes.owner, guest: notes.guest },
+  ...Object.entries(notes.tags).map(([name, value]): Tree => [`${prefix}tag`, { name, value }]),
+  ...notes.disks.map(({ name, target, spelling }): Tree => [`${prefix}disk`, { name, target, spelling }]),
+  ...notes.nics.map(({ allotted: a, ...nic }): Tree => {
+    const dns = a && a.dns.length > 0 ? a.dns.join(" ") : undefined;
+    return [`${prefix}nic`, { ...nic, address: a?.address, prefix: a?.prefix, gateway: a?.gateway, dns }];
+  }),
+  notes.seed !== undefined && [`${prefix}seed`, { ...notes.seed }],
 ];
 
 /** Puts the notes into a domain's metadata in place of older ones; other people's metadata stays. */

@@ -5,10 +5,10 @@ import type { LibvirtHost } from "../host.js";
 import { Undefine } from "../rpc/flags.js";
 import { domains } from "../rpc/procedures/domain.js";
 import { type DomainRef, domainRef } from "../rpc/types.js";
-import { attribute, type Element, parseXml } from "../xml.js";
+import { attribute, type Element, parseXml, textAt } from "../xml.js";
 import { readNotes } from "./notes.js";
 import { stop } from "./power.js";
-import { deleteSeed } from "./seed.js";
+import { deleteSeeds } from "./seed.js";
 import type { MachineInputs } from "./types.js";
 
 /** What libvirt refuses to undefine without being told: its own records of the machine, never a disk. Newest last. */
@@ -35,7 +35,7 @@ export async function remove(
   const notes = readNotes(live);
   if (attribute(live, "id") !== undefined) await stop(host, live, declared.shutdown, step);
   await undefine(host, dom);
-  await deleteSeed(host, notes?.seed);
+  if (notes?.seed !== undefined) await deleteSeeds(host, id, textAt(live, "name") ?? "", notes.seed);
   for (const nic of notes?.nics ?? [])
     if (nic.allotted !== undefined && nic.uuid !== undefined) await release(host, nic.uuid, nic.mac);
 }

@@ -58,11 +58,32 @@ export async function seedPool(host: LibvirtHost, disk: string | undefined): Pro
   });
 }
 
-/** Where the seed with these bytes lives: its name tells the machine and the content. */
-export function seedPlace(pool: PoolRef, folder: string, uuid: string, name: string, bytes: Uint8Array): Seed {
-  const digest = createHash("sha256").update(bytes).digest("hex").slice(0, 8);
-  const volume = `${hostnameOf(name)}-${uuid.slice(0, 8)}-seed-${digest}.iso`;
-  return { pool: pool.name, volume, path: `${folder}/${volume}` };
+/** A machine's seeds: the one in use and the next one take turns in these two volumes. */
+const seedNames = (uuid: string, name: string): readonly [string, string] => {
+  const base = `${hostnameOf(name)}-${uuid.slice(0, 8)}-seed`;
+  return [`${base}.iso`, `${base}-next.iso`];
+};
+
+export interface Seeded {
+  readonly uuid: string;
+  readonly inputs: MachineInputs;
+  readonly nics: readonly Nic[];
+  /** Path of the first disk: the seed lies beside it. */
+  readonly disk: string | undefined;
+}
+
+/** Writes the seed that the inputs want, unless `before` is that one already. The one in use is never written over. */
+export async function seedFor(host: LibvirtHost, machine: Seeded, before?: Seed): Promise<Seed | undefined> {
+  const { uuid, inputs, nics, disk } = machine;
+  const bytes = seedBytes(uuid, inputs, nics);
+  if (bytes === undefined) return undefined;
+  const digest = createHash("sha256").update(bytes).digest("hex");
+  if (before?.digest === digest) return before;
+  const pool = await seedPool(host, disk);
+  const names = seedNames(uuid, inputs.name);
+  const volume = before?.volume === names[0] ? names[1] : names[0];
+  const { key } = await writeSeed(host, pool, volume, bytes);
+  return { pool: pool.name, volume, path: key, digest };
 }
 
 /** Puts a seed into its pool. One that an earlier attempt left is written again, since it may be cut. */
@@ -102,13 +123,19 @@ async function made(host: LibvirtHost, pool: PoolRef, name: string, xml: string)
 }
 
 /** Succeeds when it is already gone. */
-export async function deleteSeed(host: LibvirtHost, seed: Seed | undefined): Promise<void> {
-  if (seed === undefined) return;
-  const vol: VolumeRef = { pool: seed.pool, name: seed.volume, key: seed.path };
+export async function deleteSeed(host: LibvirtHost, { pool, volume: name, path: key }: Seed): Promise<void> {
   try {
-    await host.session.call(volumes.delete, { vol, flags: 0 });
+    await host.session.call(volumes.delete, { vol: { pool, name, key }, flags: 0 });
   } catch (error) {
     if (!isProviderError(error, "not-found")) throw error;
+  }
+}
+
+/** The seed and what a broken-off edit may have left beside it. */
+export async function deleteSeeds(host: LibvirtHost, uuid: string, name: string, seed: Seed): Promise<void> {
+  for (const volume of seedNames(uuid, name)) {
+    const path = `${dirname(seed.path)}/${volume}`;
+    await deleteSeed(host, { ...seed, volume, path });
   }
 }
 

@@ -45,6 +45,8 @@ export interface Seed {
   readonly pool: string;
   readonly volume: string;
   readonly path: string;
+  /** SHA-256 of its bytes, hexadecimal. */
+  readonly digest: string;
 }
 
 /** How the guest is run: `kvm` on the processor, `qemu` emulated, `test` by libvirt's test driver, not at all. */

@@ -6,19 +6,21 @@ import { Create, Define, DomainXml } from "../rpc/flags.js";
 import { domains } from "../rpc/procedures/domain.js";
 import { type DomainRef, domainRef } from "../rpc/types.js";
 import { attribute, type Element, find, parseXml, toText } from "../xml.js";
-import { awaitAddress, seedFor } from "./create.js";
 import { edit } from "./edit.js";
 import { applyLive, liveXml } from "./live.js";
 import { type Notes, readNotes } from "./notes.js";
 import { pause, resume, start, stop } from "./power.js";
 import { chooseVirtualisation, resolveDisks, resolveNics } from "./resolve.js";
-import { deleteSeed } from "./seed.js";
-import type { Machine, MachineInputs, Resolved, Virtualisation } from "./types.js";
+import { deleteSeed, seedFor } from "./seed.js";
+import type { Machine, MachineInputs, MachineObserved, Resolved, Virtualisation } from "./types.js";
+import { addressWait } from "./wait.js";
 
 interface Work {
   readonly host: LibvirtHost;
   readonly dom: DomainRef;
   readonly machine: Resolved;
+  /** The definition as it was found. */
+  readonly config: Element;
   readonly before: Notes | undefined;
   readonly changes: readonly Change[];
   readonly step: Step;
@@ -39,7 +41,18 @@ export async function update(
   const config = await readConfig(host, dom);
   const before = readNotes(config);
   const machine = await resolveChanged(host, { id, wanted, config, before }, changes, step);
-  const work: Work = { host, dom, machine, before, changes, step };
+  const work: Work = { host, dom, machine, config, before, changes, step };
+  try {
+    await carryOut(work, observed);
+  } catch (error) {
+    await dropUnusedSeed(work);
+    throw error;
+  }
+}
+
+async function carryOut(work: Work, observed: MachineObserved): Promise<void> {
+  const { host, dom, machine, changes, step } = work;
+  const wanted = machine.inputs;
   const runs = observed.outputs.state !== "stopped" && observed.outputs.state !== "crashed";
   const restarts = changes.some((c) => c.effect === "restart");
   if (runs && (restarts || wanted.powerState === "stopped"))
@@ -48,9 +61,11 @@ export async function update(
   else await changeStopped(work);
   const has = (property: string) => changes.some((c) => c.property === property);
   if (has("autostart")) await host.session.call(domains.setAutostart, { dom, autostart: wanted.autostart });
-  await reachPowerState(work, { runs, restarts });
+  const starts = wanted.powerState !== "stopped" && (!runs || restarts);
+  const wait = starts ? await addressWait(host, machine, step) : async () => undefined;
+  await reachPowerState(work, starts, restarts);
   await tidy(work);
-  if (!runs || restarts) await awaitAddress(host, id, wanted, step);
+  await wait();
 }
 
 const readConfig = async (host: LibvirtHost, dom: DomainRef): Promise<Element> =>
@@ -84,46 +99,44 @@ async function resolveChanged(
 async function changeRunning(work: Work): Promise<void> {
   const done = new Set<string>();
   try {
-    await applyLive(work, work.changes, (property) => done.add(property));
+    await applyLive(work, { changes: work.changes, seed: work.before?.seed }, (property) => done.add(property));
   } finally {
-    if (done.size > 0) await redefine(work, done, await liveXml(work));
+    const plugged = done.has("disks") || done.has("networks");
+    if (done.size > 0) await redefine(work, done, plugged ? await liveXml(work) : undefined);
   }
 }
 
 const changeStopped = (work: Work): Promise<void> => redefine(work, new Set(work.changes.map((c) => c.property)));
 
-async function redefine({ host, dom, machine }: Work, changed: ReadonlySet<string>, live?: Element): Promise<void> {
-  const config = await readConfig(host, dom);
+async function redefine({ host, machine, config }: Work, changed: ReadonlySet<string>, live?: Element): Promise<void> {
   const before = toText(config);
   edit(config, machine, changed, live);
-  if (toText(config) === before) return;
+  const xml = toText(config);
+  if (xml === before) return;
+  const write = () => host.session.call(domains.define, { xml, flags: Define.validate });
   try {
-    await host.session.call(domains.define, { xml: toText(config), flags: Define.validate });
+    await write();
   } catch (error) {
     if (!isProviderError(error, "dropped")) throw error;
     // A lost answer: writing the same definition twice is the same as once.
-    await host.session.call(domains.define, { xml: toText(config), flags: Define.validate });
+    await write();
   }
 }
 
 async function reachPowerState(
   { host, dom, machine, changes, step }: Work,
-  { runs, restarts }: { readonly runs: boolean; readonly restarts: boolean },
+  starts: boolean,
+  again: boolean,
 ): Promise<void> {
-  const { powerState } = machine.inputs;
-  if (powerState === "stopped") return;
-  if (!runs || restarts) {
-    step.report(restarts ? "starting again" : "starting");
-    const fresh =
-      changes.some((c) => ["firmware", "secureBoot"].includes(c.property)) && machine.inputs.firmware === "uefi";
+  const { powerState, firmware } = machine.inputs;
+  if (starts) {
+    step.report(again ? "starting again" : "starting");
     // Variables of another firmware would keep the guest from booting.
-    if (fresh)
-      await host.session.call(domains.create, {
-        dom,
-        flags: Create.resetNvram | (powerState === "paused" ? Create.paused : 0),
-      });
+    const reset = firmware === "uefi" && changes.some((c) => ["firmware", "secureBoot"].includes(c.property));
+    const paused = powerState === "paused" ? Create.paused : 0;
+    if (reset) await host.session.call(domains.create, { dom, flags: Create.resetNvram | paused });
     else await start(host, dom, powerState === "paused");
-  } else if (changes.some((c) => c.property === "powerState")) {
+  } else if (powerState !== "stopped" && changes.some((c) => c.property === "powerState")) {
     await (powerState === "paused" ? pause(host, dom) : resume(host, dom));
   }
 }
@@ -135,4 +148,12 @@ async function tidy({ host, machine, before }: Work): Promise<void> {
     const stays = machine.nics.some((n) => n.mac === nic.mac && "uuid" in n.source && n.source.uuid === nic.uuid);
     if (nic.allotted !== undefined && nic.uuid !== undefined && !stays) await release(host, nic.uuid, nic.mac);
   }
+}
+
+/** A seed that was written for an update that failed, unless the definition has it already. */
+async function dropUnusedSeed({ host, dom, machine, before }: Work): Promise<void> {
+  if (machine.seed === undefined || machine.seed.path === before?.seed?.path) return;
+  const notes = await readConfig(host, dom).then(readNotes, () => undefined);
+  if (notes !== undefined && notes.seed?.path !== machine.seed.path)
+    await deleteSeed(host, machine.seed).catch(() => undefined);
 }
