@@ -1,0 +1,96 @@
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { pools, secrets, volumes } from "../../provider/backends/libvirt/rpc/index.js";
+import type { LibvirtHost } from "../hosts/libvirt-host.js";
+import { requirements, startLibvirtd } from "../hosts/libvirtd.js";
+import { type Cutter, cutter } from "./storage-cutter.js";
+import { compare, declare, MiB, makeImages, silent, type Worker, worker } from "./storage-lab.js";
+
+const reason = requirements();
+
+describe.skipIf(reason !== undefined)(`storage with lost answers${reason === undefined ? "" : ` (${reason})`}`, () => {
+  let host: LibvirtHost;
+  let way: Cutter;
+  let w: Worker;
+  let images: Awaited<ReturnType<typeof makeImages>>;
+  beforeAll(async () => {
+    host = await startLibvirtd();
+    way = await cutter(host.socket, join(host.root, "cut-sock"));
+    w = worker(`qemu:///system?socket=${way.socket}`);
+    images = await makeImages(join(host.root, "images"));
+  });
+  afterAll(async () => {
+    await w?.host.close();
+    await way?.close();
+    await host?.stop();
+  });
+  const pool = (name: string, more = {}) => declare("StoragePool", w, { name, path: join(host.pools, name), ...more });
+  const vol = (name: string, more: Record<string, unknown>) => declare("Volume", w, { name, pool: "kept", ...more });
+
+  it.each(["define", "build", "create", "setAutostart"] as const)(
+    "makes a pool when the answer to %s is lost",
+    async (step) => {
+      const happened = way.lose(pools[step]);
+      const made = await w.pools.create(pool(`made-${step}`), silent());
+      await happened;
+      expect(made.outputs.active).toBe(true);
+      expect(await host.virsh("pool-info", `made-${step}`)).toMatch(/Autostart: +yes/);
+    },
+  );
+
+  it.each(["destroy", "delete", "undefine"] as const)("removes a pool when the answer to %s is lost", async (step) => {
+    const wanted = pool(`gone-${step}`, { onDelete: "delete" });
+    const made = await w.pools.create(wanted, silent());
+    const happened = way.lose(pools[step]);
+    await w.pools.remove(made.id, wanted, silent());
+    await happened;
+    expect(await host.virsh("pool-list", "--all", "--name")).not.toContain(`gone-${step}`);
+    expect(await readdir(host.pools)).not.toContain(`gone-${step}`);
+  });
+
+  it("makes, grows and removes a volume when the answers are lost", async () => {
+    await w.pools.create(pool("kept"), silent());
+    for (const call of [volumes.create, secrets.define]) {
+      const happened = way.lose(call);
+      const made = await w.volumes.create(vol("v", { size: "8MiB" }), silent());
+      await happened;
+      const grown = way.lose(volumes.resize);
+      const bigger = await w.volumes.update(made.id, made.inputs, vol("v", { size: "16MiB" }), silent());
+      await grown;
+      expect(bigger.outputs.size).toBe(16 * MiB);
+      const removed = way.lose(call === volumes.create ? volumes.delete : secrets.undefine);
+      await w.volumes.remove(made.id, bigger.inputs, silent());
+      await removed;
+      expect(await readdir(join(host.pools, "kept"))).toEqual([]);
+      expect(await host.virsh("secret-list")).not.toContain("kept");
+    }
+  });
+
+  it.each(["upload", "createFrom"] as const)("begins anew after the answer to %s was lost", async (step) => {
+    const wanted = vol("copy", { source: images.qcow2 });
+    const happened = way.lose(volumes[step]);
+    await expect(w.volumes.create(wanted, silent())).rejects.toMatchObject({ code: "dropped" });
+    await happened;
+    const made = await w.volumes.create(wanted, silent());
+    await compare(made.outputs.path, "qcow2", images.raw, "raw");
+    expect(await readdir(join(host.pools, "kept"))).toEqual(["copy"]);
+    await w.volumes.remove(made.id, made.inputs, silent());
+  });
+
+  it("loses nothing when the daemon dies during an upload", async () => {
+    const wanted = vol("dead", { source: images.qcow2 });
+    const killing: Promise<void>[] = [];
+    const report = (line: string) => {
+      if (line.startsWith("uploading")) killing.push(host.kill9());
+    };
+    await expect(w.volumes.create(wanted, { ...silent(), report })).rejects.toMatchObject({
+      code: expect.stringMatching(/dropped|unreachable/),
+    });
+    await Promise.all(killing);
+    await host.restart();
+    const made = await w.volumes.create(wanted, silent());
+    await compare(made.outputs.path, "qcow2", images.raw, "raw");
+    expect(await readdir(join(host.pools, "kept"))).toEqual(["dead"]);
+  });
+});
