@@ -32,13 +32,14 @@ export interface LibvirtHost {
   stop(): Promise<void>;
 }
 
-const run = (program: string, words: readonly string[], limit = 120_000): Promise<string> =>
+/** Runs a program; `label` starts the message of its failure. */
+const run = (label: string, program: string, words: readonly string[], limit = 120_000): Promise<string> =>
   new Promise((resolve, reject) => {
     const env = { ...process.env, PATH: systemPath(), LC_ALL: "C" };
     const options = { env, timeout: limit, killSignal: "SIGKILL" as const, maxBuffer: 64 * 1024 * 1024 };
     const child = execFile(program, [...words], options, (error, stdout, stderr) => {
       if (error === null) resolve(stdout);
-      else reject(new Error(`${words.slice(words.indexOf("--") + 1).join(" ")}: ${stderr.trim() || error.message}`));
+      else reject(new Error(`${label}: ${stderr.trim() || error.message}`));
     });
     child.stdin?.end();
   });
@@ -58,8 +59,9 @@ const daemonPid = async (root: string): Promise<string | undefined> => {
 /** The handle of a host whose first process runs. */
 export const hostOf = (root: string, pid: number): LibvirtHost => {
   const socket = join(root, "run/libvirt-sock");
+  const into = ["--target", String(pid), "--mount", "--net", "--pid", "--wd=/"];
   const exec = (command: readonly string[], limit?: number) =>
-    run("nsenter", ["--target", String(pid), "--mount", "--net", "--pid", "--wd=/", "--", ...command], limit);
+    run(command.join(" "), "nsenter", [...into, "--", ...command], limit);
   const virsh = (...words: string[]) => exec(["virsh", "--connect", "qemu:///system", ...words]);
   const endDaemon = async (signal: string): Promise<void> => {
     const daemon = await daemonPid(root);
@@ -94,7 +96,8 @@ export const hostOf = (root: string, pid: number): LibvirtHost => {
     virsh,
     get: (url, limit = 10_000) => {
       const script = ["-e", fetchScript, url, String(limit)];
-      return run("nsenter", ["--target", String(pid), "--net", "--", process.execPath, ...script], limit + 5_000);
+      const words = ["--target", String(pid), "--net", "--", process.execPath, ...script];
+      return run(url, "nsenter", words, limit + 5_000);
     },
     kill9: () => endDaemon("KILL"),
     restart: async () => {
