@@ -1,7 +1,8 @@
-import { Engine } from "../../provider/core/engine.js";
-import type { InputsOf } from "../../provider/core/kind.js";
 import { type LibvirtHost, openHost } from "../../provider/backends/libvirt/host.js";
 import { network } from "../../provider/backends/libvirt/network.js";
+import { Engine, PartialFailure } from "../../provider/core/engine.js";
+import { ProviderError } from "../../provider/core/errors.js";
+import type { InputsOf } from "../../provider/core/kind.js";
 import { Network } from "../../provider/kinds/network.js";
 
 export type Wanted = InputsOf<typeof Network>;
@@ -49,4 +50,14 @@ export function side(uri: string, owner = "p/s"): Side {
     },
     remove: (id, wanted) => engine.remove(id, wanted, step),
   };
+}
+
+/** The error of a step that must fail, be it before or after the host had the resource. */
+export async function failure(step: Promise<unknown>): Promise<ProviderError> {
+  const error: unknown = await step.then(
+    () => undefined,
+    (e: unknown) => (e instanceof PartialFailure ? e.failure : e),
+  );
+  if (!(error instanceof ProviderError)) throw new Error(`did not fail as it should: ${String(error)}`);
+  return error;
 }

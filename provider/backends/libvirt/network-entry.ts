@@ -8,9 +8,10 @@ import { networks } from "./rpc/procedures/network.js";
 import type { NetworkRef } from "./rpc/types.js";
 import { type Tree, write } from "./xml.js";
 
-/** One entry that is added to or deleted from a network while it may run. */
+/** One entry that is added to, changed in or deleted from a network while it may run. */
 export interface Edit {
-  readonly command: "addLast" | "delete";
+  /** `modify` finds a host by its MAC; libvirt has it for no other section used here. */
+  readonly command: "addLast" | "delete" | "modify";
   readonly section: "dhcpHost" | "dhcpRange" | "dnsHost";
   readonly element: Tree;
 }

@@ -78,8 +78,10 @@ function overBridge(nic: Element, bridge: string): Element {
   return copy;
 }
 
+/** The live description of an interface on a bridged network has the type of what it came to. */
 function overNetwork(nic: Element): Element {
   const copy = nic.cloneNode(true) as Element;
+  copy.setAttribute("type", "network");
   const source = find(copy, "source");
   for (const name of ["portid", "bridge"]) source?.removeAttribute(name);
   return copy;

@@ -58,7 +58,7 @@ async function changeLive(
   if (parts.has("dns.hosts")) edits.push(...dnsEdits(was.dns?.hosts ?? [], wanted.dns?.hosts ?? []));
   // Deletions first: an address or a name may move from one entry to another.
   for (const change of edits.filter((e) => e.command === "delete")) await unlessMissing(edit(host, net, change));
-  for (const change of edits.filter((e) => e.command === "addLast")) await edit(host, net, change);
+  for (const change of edits.filter((e) => e.command !== "delete")) await edit(host, net, change);
 }
 
 const unlessMissing = (deletion: Promise<void>): Promise<void> =>
@@ -73,12 +73,18 @@ const replaced = (section: "dhcpRange", name: string, was: Range | undefined, wa
   ...(wanted === undefined ? [] : [{ command: "addLast", section, element: [name, { ...wanted }] } as const]),
 ];
 
+/** An entry is changed in place where its new address and name are free: the DHCP server of a network without any is restarted. */
 function hostEdits(was: readonly HostEntry[], wanted: readonly HostEntry[]): Edit[] {
   const missing = (a: readonly HostEntry[], b: readonly HostEntry[]) =>
     a.filter((e) => !b.some((o) => sameEntry(e, o)));
+  const free = (e: HostEntry) =>
+    was.every((o) => o.mac === e.mac || (o.address !== e.address && (e.name === undefined || o.name !== e.name)));
+  const [gone, come] = [missing(was, wanted), missing(wanted, was)];
+  const changed = come.filter((e) => free(e) && gone.some((o) => o.mac === e.mac));
+  const rest = (list: readonly HostEntry[]) => list.filter((e) => !changed.some((c) => c.mac === e.mac));
   const each = (command: Edit["command"], list: readonly HostEntry[]) =>
     list.map((e): Edit => ({ command, section: "dhcpHost", element: hostElement(e) }));
-  return [...each("delete", missing(was, wanted)), ...each("addLast", missing(wanted, was))];
+  return [...each("modify", changed), ...each("delete", rest(gone)), ...each("addLast", rest(come))];
 }
 
 type DnsHost = { readonly address: string; readonly names: readonly string[] };
