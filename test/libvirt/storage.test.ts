@@ -33,7 +33,7 @@ describe.skipIf(reason !== undefined)(`storage pools of libvirt${reason === unde
     w.calls();
     const made = await w.pools.create(pool(w, "plain"), silent());
     expect(w.calls()).toEqual({
-      "pool.byUuid": 1,
+      "pool.byUuid": 2,
       "pool.define": 1,
       "pool.build": 1,
       "pool.create": 1,

@@ -38,10 +38,11 @@ export const storagePool: Driver<StoragePool, LibvirtHost> = {
 
 async function observe(host: LibvirtHost, id: string): Promise<Observed<StoragePool> | undefined> {
   const { session, inventory } = host;
-  const pool = { name: "", uuid: id };
   try {
     const known = inventory.fresh ? (await inventory.pools()).get(id) : undefined;
     if (inventory.fresh && known === undefined) return undefined;
+    // The test driver finds a pool by the name in the reference, the others by the UUID.
+    const pool = known?.ref ?? (await session.call(pools.byUuid, { uuid: id }));
     const [xml, active, autostart] = await Promise.all([
       session.call(pools.xml, { pool, flags: 0 }),
       known?.active ?? session.call(pools.info, { pool }).then(({ state }) => state !== PoolState.inactive),
@@ -105,7 +106,7 @@ async function create(host: LibvirtHost, wanted: InputsOf<StoragePool>, step: St
     });
   const uuid = uuidOf("StoragePool", wanted.owner, wanted.name);
   const pool = { name: wanted.name, uuid };
-  const before = (await exists(session.call(pools.byUuid, { uuid }))) ? await observe(host, uuid) : undefined;
+  const before = await observe(host, uuid);
   if (before === undefined) await define(host, pool, wanted.path);
   else if (before.properties.path !== wanted.path) throw moved(before.properties.path, wanted.path);
   try {
