@@ -15,9 +15,12 @@ export interface Fixture {
   readonly host: OpenHost;
   /** The support tables of the backend's drivers: `drivers[kind].support`. */
   readonly support: { readonly [N in KindName]: Support<Kinds[N]> };
-  /** Absolute path, on the host, of a directory that does not exist yet and may be made: another one for each name. */
+  /**
+   * Absolute path, on the host, of a directory that does not exist yet and may be made: another one for each name. The
+   * suite leaves directories behind; `close` removes them.
+   */
   folder(name: string): string;
-  /** A free IPv4 network with prefix 24, spelled like `10.87.3.0/24`: another one for each `n` from 0 to 99. */
+  /** A free IPv4 network with prefix 24, spelled like `10.87.3.0/24`: another one for each `n` from 0 to 99, none of them overlapping. */
   cidr(n: number): string;
   /** Absolute paths, on the host, of two files that can be CD images of a guest. */
   readonly cdroms: readonly [string, string];

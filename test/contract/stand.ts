@@ -17,7 +17,8 @@ export const STRANGER = "contract/stranger";
 /** What a test works with: the fixture's host, the objects that others refer to, and a list of what to remove. */
 export class Stand {
   private readonly made: { readonly kind: KindName; readonly id: string; readonly inputs: Made["inputs"] }[] = [];
-  private count = 0;
+  private names = 0;
+  private networks = 0;
   /** Objects that others refer to; they stay for the whole suite. */
   private readonly ground = new Map<string, Made>();
 
@@ -29,14 +30,14 @@ export class Stand {
 
   /** A name that nothing has. */
   name(): string {
-    this.count += 1;
-    return `contract-${this.count}`;
+    this.names += 1;
+    return `contract-${this.names}`;
   }
 
-  /** A free network. */
+  /** A network that nothing has; 0 and 1 belong to the shared ones, and tests take turns with the rest. */
   cidr(): string {
-    this.count += 1;
-    return this.fixture.cidr(this.count % 100);
+    this.networks += 1;
+    return this.fixture.cidr(2 + (this.networks % 98));
   }
 
   /** An object that a test refers to without caring for it: made once. */
@@ -44,7 +45,8 @@ export class Stand {
     const key = `${kind} ${which}`;
     const there = this.ground.get(key);
     if (there) return there;
-    const made = await this.engine(kind).create(this.checked(kind, await this.words(kind)), step());
+    const more = kind === "Network" ? { cidr: this.fixture.cidr(which === "first" ? 0 : 1) } : {};
+    const made = await this.engine(kind).create(this.checked(kind, await this.words(kind, more)), step());
     this.ground.set(key, made);
     return made;
   }
@@ -103,10 +105,14 @@ export class Stand {
     this.made.push({ kind, id, inputs });
   }
 
-  /** Removes what the test made, users first. */
+  /** Removes what the test made, users first; what cannot be removed does not keep the rest. */
   async clear(): Promise<void> {
+    const failed: unknown[] = [];
     for (const { kind, id, inputs } of this.made.splice(0).reverse())
-      await this.engine(kind).remove(id, inputs, step());
+      await this.engine(kind)
+        .remove(id, inputs, step())
+        .catch((error: unknown) => failed.push(error));
+    if (failed.length > 0) throw new AggregateError(failed, "the test's objects could not be removed");
   }
 
   /** Removes everything and closes the host. */
