@@ -69,6 +69,7 @@ describe("the Node.js SDK", () => {
       { path: "/dev/sdb" },
     ]);
     expect(inputs["networks"]).toEqual([{ network: "lan-id" }]);
+    expect(inputs["__references"], "what the provider may ask the host for").toEqual({ "disks.0.volume": "data-id" });
   });
 
   it("marks user data as a secret, however it is written", async () => {

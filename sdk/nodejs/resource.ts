@@ -45,24 +45,47 @@ const urnOf = (name: string, type: string, opts: pulumi.CustomResourceOptions): 
     pulumi.createUrn(name, type, opts.parent).apply(resolve);
   });
 
-const given = (args: object, facts: KindFacts): Record<string, unknown> =>
-  Object.fromEntries(
-    Object.entries(args)
-      .filter(([, value]) => value !== undefined)
-      .map(([key, value]) => [key, prepare(value, key, facts)]),
-  );
+/** Where the walk is, and what it collects. */
+interface Walk {
+  readonly facts: KindFacts;
+  /** Ids of the resources that stand for a value, by its place; a value inside an output is not reached. */
+  readonly ids: Record<string, pulumi.Output<string>>;
+}
 
-/** The value with references taken and secrets marked. Only what is inside an output is unknown as long as it is. */
-function prepare(value: unknown, path: string, facts: KindFacts): unknown {
-  if (pulumi.Output.isInstance(value) || value instanceof Promise)
-    return pulumi.output(value as pulumi.Input<string>).apply((inner: unknown) => prepare(inner, path, facts));
-  const reference = facts.references[path];
-  if (pulumi.CustomResource.isInstance(value)) {
-    if (reference === undefined) throw new Error(`${path} must not be a resource`);
-    return (value as unknown as Readonly<Record<string, unknown>>)[reference];
+/** The arguments with references taken and secrets marked, and the ids that the provider resolves at preview. */
+function given(args: object, facts: KindFacts): Record<string, unknown> {
+  const walk: Walk = { facts, ids: {} };
+  const fields = Object.entries(args)
+    .filter(([, value]) => value !== undefined)
+    .map(([key, value]) => [key, prepare(value, key, key, walk)]);
+  const references = Object.keys(walk.ids).length === 0 ? {} : { __references: walk.ids };
+  return { ...Object.fromEntries(fields), ...references };
+}
+
+/** Only what is inside an output is unknown as long as it is. `path` is `place` with `*` for each index. */
+function prepare(value: unknown, path: string, place: string, walk: Walk): unknown {
+  if (pulumi.Output.isInstance(value) || value instanceof Promise) {
+    const inside: Walk = { ...walk, ids: {} };
+    return pulumi
+      .output(value as pulumi.Input<string>)
+      .apply((inner: unknown) => prepare(inner, path, place, inside));
   }
-  if (facts.secrets.includes(path)) return pulumi.secret(value);
-  if (Array.isArray(value)) return value.map((item) => prepare(item, `${path}.*`, facts));
+  if (pulumi.CustomResource.isInstance(value)) return referenced(value, path, place, walk);
+  if (walk.facts.secrets.includes(path)) return pulumi.secret(value);
+  if (Array.isArray(value)) return value.map((item, i) => prepare(item, `${path}.*`, `${place}.${i}`, walk));
   if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, prepare(item, `${path}.${key}`, facts)]));
+  const fields = Object.entries(value).map(([key, item]) => [
+    key,
+    prepare(item, `${path}.${key}`, `${place}.${key}`, walk),
+  ]);
+  return Object.fromEntries(fields);
+}
+
+/** A preview knows the id of what is changed in place, but none of its outputs: the provider can ask the host. */
+function referenced(value: pulumi.CustomResource, path: string, place: string, { facts, ids }: Walk): unknown {
+  const output = facts.references[path];
+  if (output === undefined) throw new Error(`${place} must not be a resource`);
+  if (output === "id") return value.id;
+  ids[place] = value.id;
+  return (value as unknown as Readonly<Record<string, unknown>>)[output];
 }

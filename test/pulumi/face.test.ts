@@ -226,6 +226,27 @@ describe("the dynamic provider", () => {
     expect(await provider.diff(over.id, over.outs, dependent), "the engine's question").toEqual(answer);
   });
 
+  it("asks the host for an output that a preview does not know of what stays", async () => {
+    const at = lab();
+    const provider = await configured(at, "Volume");
+    const base = await make(provider, VOLUME);
+    const sent = { ...VOLUME, name: "over", base: base.outs["path"] };
+    const over = await make(provider, sent);
+    const unknown = { ...sent, base: UNKNOWN_TEXT };
+    const of = async (id: string) =>
+      (await provider.check(over.inputs, { ...unknown, __references: { base: id } })).inputs;
+    expect(await of(base.id)).toEqual(over.inputs);
+    expect((await of("something-else"))["base"]).toBe(UNKNOWN_TEXT);
+    expect((await of(UNKNOWN_TEXT))["base"]).toBe(UNKNOWN_TEXT);
+    const vm = await configured(at, "VirtualMachine");
+    const disks = [{ path: "/dev/sdb" }, { volume: UNKNOWN_TEXT }];
+    const machine = { __provider: "stub", name: "web", disks, __references: { "disks.1.volume": over.id } };
+    expect((await vm.check({}, machine)).inputs["disks"]).toMatchObject([
+      { path: "/dev/sdb" },
+      { volume: over.outs["path"] },
+    ]);
+  });
+
   it("shows no call stack, except for a bug", async () => {
     const provider = await configured(lab(), "Network");
     const plain = await provider.update("gone", NET, { ...NET, host: "memory:" }).catch((e: Error) => e);

@@ -13,11 +13,18 @@ interface Choices {
   readonly userData?: string;
   readonly restartPolicy?: string;
   readonly volume?: string;
+  readonly size?: string;
 }
-const program = ({ memory = "1GiB", userData = SECRET, restartPolicy = "ifNeeded", volume = "" }: Choices = {}) => `
+const program = ({
+  memory = "1GiB",
+  userData = SECRET,
+  restartPolicy = "ifNeeded",
+  volume = "",
+  size = "1GiB",
+}: Choices = {}) => `
 const lan = new crossvisor.Network("lan", { cidr: "192.168.50.0/24" });
 const pool = new crossvisor.StoragePool("pool", { path: "/srv/pool" });
-const root = new crossvisor.Volume("root", { pool, size: "1GiB", ${volume} });
+const root = new crossvisor.Volume("root", { pool, size: "${size}", ${volume} });
 const web = new crossvisor.VirtualMachine("web", {
   memory: "${memory}", restartPolicy: "${restartPolicy}",
   disks: [{ volume: root }], networks: [{ network: lan }], cloudInit: { userData: "${userData}", metaData: "a: b" },
@@ -131,15 +138,24 @@ describe.skipIf(skipped !== "")(
       expect((await world()).VirtualMachine[0].properties.memory).toBe(2 ** 30);
     });
 
+    it("previews a growing disk as a change of the volume alone", async () => {
+      await stack.program(program({ size: "2GiB" }));
+      const preview = await stack.preview();
+      expect(preview.changeSummary).toEqual({ same: 4, update: 1 });
+      expect(said(preview)).toEqual(["root: size: 1GiB => 2GiB: live"]);
+      await stack.up();
+      expect(await stack.outputs()).toMatchObject({ size: 2 ** 31 });
+    });
+
     it("refuses at preview to lose what a volume holds", async () => {
-      await stack.program(program({ volume: 'format: "raw"' }));
+      await stack.program(program({ size: "2GiB", volume: 'format: "raw"' }));
       const outcome = await stack.run(["preview", "--non-interactive"]);
       expect(outcome.code).not.toBe(0);
       expect(all(outcome)).toContain("set allowDataLoss to true");
     });
 
     it("replaces a volume after the machine that uses it has gone", async () => {
-      await stack.program(program({ volume: 'format: "raw", allowDataLoss: true' }));
+      await stack.program(program({ size: "2GiB", volume: 'format: "raw", allowDataLoss: true' }));
       const preview = await stack.preview();
       expect(stepOf(preview, "root").replaceReasons).toEqual(["format"]);
       expect(preview.steps.filter((s) => s.urn.endsWith("::web")).map((s) => s.op)).toContain("replace");

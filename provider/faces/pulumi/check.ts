@@ -2,6 +2,7 @@ import { check as checkStatic } from "../../core/engine.js";
 import type { Problem } from "../../core/kind.js";
 import type { Fields } from "../../core/values.js";
 import { toFailure, words } from "./failures.js";
+import { resolved } from "./references.js";
 import { type AnyEngine, configured, type Inputs, type Session } from "./session.js";
 import { fingerprint, inputsOf, recorded, written } from "./state.js";
 
@@ -24,7 +25,8 @@ export async function checkInputs(s: Session, olds: Fields, news: Fields): Promi
   const open = await configured(s).catch(toFailure);
   const host = open instanceof Error ? undefined : open;
   const engine = host?.engine(s.kind.name);
-  const answer = engine?.check(sent.declared) ?? checkStatic(s.kind, {} as never, sent.declared);
+  const wanted = host === undefined ? sent.declared : await resolved(s.kind, sent, host);
+  const answer = engine?.check(wanted) ?? checkStatic(s.kind, {} as never, wanted);
   const declared: Fields = answer.inputs;
   const failures = answer.problems.map(failure);
   if (open instanceof Error) failures.push({ property: "", reason: open.message });

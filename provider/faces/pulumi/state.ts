@@ -2,7 +2,7 @@ import type { Kept } from "../../core/engine.js";
 import type { Kind } from "../../core/kind.js";
 import type { AnyProperty, Properties, Shape } from "../../core/schema.js";
 import { type Fields, hasUnknown, isFields, isUnknown, mapFields } from "../../core/values.js";
-import { decode, encode } from "./wire.js";
+import { decode, encode, UNKNOWN_TEXT } from "./wire.js";
 
 /** What the engine keeps of a resource, taken apart. */
 export interface Entry {
@@ -16,24 +16,30 @@ export interface Entry {
   readonly declared: Fields;
   /** What the host answered last, in the kind's names. */
   readonly outputs: Fields;
+  /** Ids of the resources that stand for values, by place (`disks.0.volume`), as far as they are known; only in what a program sends. */
+  readonly references: Fields;
 }
 
 const STUB = "__provider";
 const URN = "__urn";
+const REFERENCES = "__references";
 /** Names of properties that stand in the outputs although nobody declared them: an output has the same name. */
 const UNDECLARED = "__undeclared";
 
 /** What a program sent, before it is checked: all of it is declared. */
 export function written(sent: Fields): Entry {
-  const { [STUB]: stub, [URN]: urn, host, [UNDECLARED]: _, ...rest } = sent;
+  const { [STUB]: stub, [URN]: urn, [REFERENCES]: references, host, [UNDECLARED]: _, ...rest } = sent;
   return {
     stub,
     host: decode(host),
     urn: typeof urn === "string" ? urn : undefined,
     declared: mapFields(rest, decode),
     outputs: {},
+    references: isFields(references) ? mapFields(references, known) : {},
   };
 }
+
+const known = (id: unknown): unknown => (typeof id === "string" && id !== UNKNOWN_TEXT ? id : undefined);
 
 /** Checked inputs or recorded outputs: what is a property of the kind and was declared. */
 export function recorded(kind: Kind, sent: Fields): Entry {
