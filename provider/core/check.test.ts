@@ -127,6 +127,13 @@ describe("one problem each, at its place", () => {
     expect(problemsOf({ t: 1 }, table)).toEqual(["t must be text"]);
   });
 
+  test("and not of what holds something that is wrong", () => {
+    const longest = (v: readonly string[]) => (v.some((t) => t.length > 3) ? "must be short" : undefined);
+    const table = { l: list(text(about), { ...about, check: longest }) };
+    expect(problemsOf({ l: ["long word"] }, table)).toEqual(["l must be short"]);
+    expect(problemsOf({ l: [1, "long word"] }, table)).toEqual(["l[0] must be text"]);
+  });
+
   test("a long value is cut in the sentence", () => {
     expect(problemsOf({ choice: "x".repeat(500) })[0]?.length).toBeLessThan(100);
   });

@@ -2,7 +2,7 @@ import type { InputsOf, Problem } from "../../core/kind.js";
 import { showBytes } from "../../core/units.js";
 import { hasGuest } from "../../kinds/address.js";
 import type { VirtualMachine } from "../../kinds/index.js";
-import { managedCidr, networkOf, takenIn } from "./network.js";
+import { allot, managedCidr, networkOf, takenIn } from "./network.js";
 import { volumeAt } from "./volume.js";
 import type { Stored, World } from "./world.js";
 
@@ -80,9 +80,15 @@ function nicProblems(world: World, { others, self }: Around, nic: Partial<Nic> |
       ...problems,
       { path: `${at}.network`, reason: `"${reference}" is not a network of the host: declare it as a Network` },
     ];
-  if (address === undefined) return problems;
   const cidr = managedCidr(network);
   const { name, cidr: text } = network.properties;
+  if (address === undefined) {
+    const has = takenIn(world, network).some((t) => t.machine === self);
+    const full = cidr !== undefined && !has && allot(world, network, at) === undefined;
+    return full
+      ? [...problems, { path: `${at}.network`, reason: `"${name}" has no address left in ${text}: widen it` }]
+      : problems;
+  }
   const user = takenIn(world, network).find((t) => t.address === address && t.machine !== self);
   const reason =
     cidr === undefined
