@@ -106,6 +106,13 @@ describe.skipIf(reason !== undefined)(`the guest${reason === undefined ? "" : ` 
       `<interface type='network'><mac address='${secondMac}'/><source network='n'/><model type='virtio'/></interface>`,
     );
     expect(await guestPage(host, await leasedAddress(host, "n", secondMac), "hostname")).toBe("web");
+
+    const otherSeed = join(host.pools, "other.iso");
+    await writeFile(otherSeed, seed({ instanceId: "i", hostname: "web", userData: "#!/bin/true" }));
+    expect(await guestPage(host, address, "cdrom")).toBe(userData.trim());
+    await host.virsh("change-media", "bios", "sda", otherSeed, "--update", "--live");
+    await until("cdrom", address, (text) => text === "#!/bin/true");
+    expect(await guestPage(host, address, "seed")).toBe(userData.trim());
     expect(await guestPage(host, address, "boot-id")).toBe(bootId);
   });
 

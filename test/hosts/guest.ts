@@ -10,8 +10,8 @@ export const guestMemory = { bios: 128, uefi: 256 } as const;
 
 /**
  * What the guest tells over HTTP on port 80, each as it is at the moment of asking: `boot-id`, `meminfo`, `cpus`
- * (number of processors at work), `disks`, `nics`, `uptime`, `hostname`, `seed` (its user data), `user-data.log`,
- * `index.html` (`hello from HOSTNAME`).
+ * (number of processors at work), `disks`, `nics`, `uptime`, `hostname`, `seed` (the user data it booted with),
+ * `cdrom` (the user data in the drive now), `user-data.log` (what the script said), `index.html` (`hello from HOSTNAME`).
  */
 export type GuestPage =
   | "boot-id"
@@ -22,6 +22,7 @@ export type GuestPage =
   | "uptime"
   | "hostname"
   | "seed"
+  | "cdrom"
   | "user-data.log"
   | "index.html";
 
