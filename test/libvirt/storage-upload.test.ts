@@ -4,6 +4,7 @@ import { existsSync } from "node:fs";
 import { readdir, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { markOf, setMark } from "../../provider/backends/libvirt/mark.js";
 import { waitFor } from "../hosts/host-folder.js";
 import type { LibvirtHost } from "../hosts/libvirt-host.js";
 import { requirements, startLibvirtd } from "../hosts/libvirtd.js";
@@ -75,7 +76,7 @@ describe.skipIf(reason !== undefined)(`volumes from a source${reason === undefin
       "volume.resize": 1,
       "volume.createFrom": 1,
       "volume.delete": 1,
-      "secret.define": 1,
+      "secret.define": 2,
     });
     expect(made.outputs.size).toBe(100 * MiB);
     await compare(made.outputs.path, "qcow2", images.raw, "raw");
@@ -197,7 +198,7 @@ describe.skipIf(reason !== undefined)(`volumes from a source${reason === undefin
     await nothingLeft("cut");
   });
 
-  it("begins anew after its process was killed in the middle, and deletes what was published too early", async () => {
+  it("begins anew after its process was killed in the middle, and deletes only what it published itself", async () => {
     const w = start();
     const script = `require("tsx/cjs/api").register();
       const lab = require(${JSON.stringify(join(__dirname, "storage-lab.ts"))});
@@ -213,9 +214,13 @@ describe.skipIf(reason !== undefined)(`volumes from a source${reason === undefin
     await once(child, "exit");
     expect((await readdir(folder)).some((name) => name.startsWith(".killed"))).toBe(true);
     expect(existsSync(join(folder, "killed"))).toBe(false);
-    // As if the copy under the real name had been broken off too.
-    await host.virsh("vol-create-as", "vols", "killed", "1M", "--format", "qcow2");
     const wanted = vol(w, "killed", { source: images.qcow2 });
+    await host.virsh("vol-create-as", "vols", "killed", "1M", "--format", "qcow2");
+    // No copy had begun, so this one is somebody else's.
+    await expect(w.volumes.create(wanted, silent())).rejects.toMatchObject({ code: "exists" });
+    expect(existsSync(join(folder, "killed"))).toBe(true);
+    // As if the copy had been broken off.
+    await setMark(w.host.session, markOf("proj/stack", join(folder, "killed")), "proj/stack", "publishing");
     expect(await start().volumes.examine(wanted)).toEqual([]);
     const made = await w.volumes.create(wanted, silent());
     await compare(made.outputs.path, "qcow2", images.raw, "raw");

@@ -234,6 +234,25 @@ describe.skipIf(reason !== undefined)(`volumes of libvirt${reason === undefined 
     expect(existsSync(path)).toBe(false);
   });
 
+  it("says why it does not grow what its guest has encrypted, and removes it", async () => {
+    const w = start();
+    const made = await w.volumes.create(vol(w, "luks", { size: "16MiB", format: "raw" }), silent());
+    const header = Buffer.alloc(4096);
+    header.write("LUKS\xba\xbe\0\x01", "latin1");
+    header.write("aes", 8);
+    header.writeUInt32BE(4096, 104);
+    await writeFile(made.outputs.path, header, { flag: "r+" });
+    await host.virsh("pool-refresh", "vols");
+    expect(await host.virsh("vol-dumpxml", "--pool", "vols", "luks")).toContain("<encryption format='luks'>");
+    expect((await start().volumes.read(made.id, made.inputs))?.inputs.format).toBe("raw");
+    const bigger = vol(w, "luks", { size: made.outputs.size * 2, format: "raw" });
+    await expect(w.volumes.update(made.id, made.inputs, bigger, silent())).rejects.toMatchObject({
+      failure: { code: "unsupported", hint: expect.stringContaining("Start the virtual machine") },
+    });
+    await w.volumes.remove(made.id, made.inputs, silent());
+    expect(await marks()).not.toContain(made.outputs.path);
+  });
+
   it("is gone only when the host says so", async () => {
     const w = start();
     const path = join(host.pools, "fragile");

@@ -6,6 +6,9 @@ import type { Session } from "./rpc/session.js";
 import type { SecretRef } from "./rpc/types.js";
 import { write } from "./xml.js";
 
+const MADE = "crossvisor: mark of a volume";
+const PUBLISHING = "crossvisor: mark of a volume that is being published";
+
 /** `usageType` of a secret that belongs to a volume. */
 const VOLUME = 1;
 
@@ -33,13 +36,24 @@ export async function isMarked(session: Session, mark: SecretRef): Promise<boole
   }
 }
 
-/** May be repeated. @throws `exists` when the path has the mark of somebody else. */
-export async function setMark(session: Session, mark: SecretRef, owner: string): Promise<void> {
+/** Whether the mark says that what is at the path may be a copy that was cut short. */
+export async function isPublishing(session: Session, mark: SecretRef): Promise<boolean> {
+  return (await session.call(secrets.xml, { secret: mark, flags: 0 })).includes(PUBLISHING);
+}
+
+/**
+ * How far a volume is. `publishing`: a copy of a complete upload is being made at its path, so what is there may be cut
+ * short and is ours for sure.
+ */
+export type Stage = "made" | "publishing";
+
+/** May be repeated, with another stage too. @throws `exists` when the path has the mark of somebody else. */
+export async function setMark(session: Session, mark: SecretRef, owner: string, stage: Stage = "made"): Promise<void> {
   const xml = write([
     "secret",
     { ephemeral: "no", private: "no" },
     ["uuid", {}, mark.uuid],
-    ["description", {}, `crossvisor: mark of a volume, owner ${owner}`],
+    ["description", {}, `${stage === "publishing" ? PUBLISHING : MADE}, owner ${owner}`],
     ["usage", { type: "volume" }, ["volume", {}, mark.usageID]],
   ]);
   try {
@@ -72,7 +86,7 @@ export async function passMark(session: Session, path: string, owner: string): P
     const old = await session.call(secrets.byUsage, { usageType: VOLUME, usageId: path });
     if (old.uuid === mark.uuid) return;
     const xml = await session.call(secrets.xml, { secret: old, flags: 0 });
-    if (!xml.includes("crossvisor: mark of a volume")) return;
+    if (!xml.includes(MADE)) return;
     await clearMark(session, old);
   } catch (error) {
     if (isProviderError(error, "not-found") || keepsNone(error)) return;

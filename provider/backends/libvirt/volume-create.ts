@@ -3,13 +3,13 @@ import { isProviderError, ProviderError } from "../../core/errors.js";
 import type { InputsOf } from "../../core/kind.js";
 import type { Kinds } from "../../kinds/index.js";
 import type { LibvirtHost } from "./host.js";
-import { clearMark, isMarked, markOf, setMark } from "./mark.js";
+import { clearMark, isMarked, isPublishing, markOf, setMark } from "./mark.js";
 import { type OpenPool, openPool } from "./pool-lookup.js";
 import { volumes } from "./rpc/index.js";
 import type { SecretRef, VolumeRef } from "./rpc/types.js";
 import { findBase } from "./volume-base.js";
 import { deleteVolume, describeVolume, idOf, refOf } from "./volume-lookup.js";
-import { partOf, publishSource } from "./volume-upload.js";
+import { fillPart, partOf, publish } from "./volume-upload.js";
 import { forgetBase, refuseAttached, refuseUnderOthers } from "./volume-use.js";
 import { type NewVolume, writeVolume } from "./volume-xml.js";
 
@@ -27,8 +27,9 @@ interface Place {
 
 /**
  * Makes a volume. Its mark (see `mark.ts`) is there before its file, and where it is filled from a source the part file is
- * there until the volume is complete. So the next attempt knows: a volume without our mark is foreign; one with our mark
- * and no part file is done; where there is a part file, it and what has the real name are worth nothing and begin anew.
+ * there until the volume is complete; before the copy under the real name begins, the mark says so. The next attempt knows
+ * by that: a volume without our mark is foreign; one with our mark and no part file is done; where there is a part file, it
+ * is worth nothing, and what has the real name is a copy cut short, or foreign if no copy had begun.
  */
 export async function createVolume(host: LibvirtHost, wanted: Wanted, step: Step): Promise<void> {
   host.inventory.forget();
@@ -41,13 +42,8 @@ export async function createVolume(host: LibvirtHost, wanted: Wanted, step: Step
   if (await isDone(place, wanted.source !== undefined)) return step.made(idOf(vol));
   await setMark(host.session, mark, wanted.owner);
   forgetBase(host, path);
-  try {
-    if (wanted.source === undefined) await makeEmpty(place, wanted);
-    else await makeFromSource(place, { ...wanted, source: wanted.source }, step);
-  } catch (error) {
-    await cleanUp(place, error);
-    throw error;
-  }
+  if (wanted.source === undefined) await orUndone(place, () => makeEmpty(place, wanted));
+  else await makeFromSource(place, { ...wanted, source: wanted.source }, step);
   step.made(idOf(vol));
 }
 
@@ -60,6 +56,7 @@ async function isDone(place: Place, fromSource: boolean): Promise<boolean> {
   const unfinished = fromSource && (await describeVolume(host, part)) !== undefined;
   if (!unfinished) return there !== undefined;
   if (there !== undefined) {
+    if (!(await isPublishing(session, mark))) throw foreign(path);
     await refuseAttached(host, path, vol);
     await refuseUnderOthers(host, path, "making it anew");
     await deleteVolume(session, vol);
@@ -88,19 +85,38 @@ async function makeEmpty({ host, pool, vol }: Place, wanted: Wanted): Promise<vo
 }
 
 async function makeFromSource(place: Place, wanted: Wanted & { readonly source: string }, step: Step): Promise<void> {
-  const { host, pool, part } = place;
+  const { host, pool, part, mark } = place;
   const { name, format, source, sha256, size } = wanted;
-  await publishSource(host, { pool, part, copy: { name, format, source, sha256, size } }, step);
+  const publication = { pool, part, copy: { name, format, source, sha256, size } };
+  try {
+    await fillPart(host, publication, step);
+    await setMark(host.session, mark, wanted.owner, "publishing");
+  } catch (error) {
+    // Whatever the daemon still does is done to the part file, so nothing is uncertain.
+    await undo(place);
+    throw error;
+  }
+  step.report("publishing the volume");
+  await orUndone(place, () => publish(host, publication));
   await deleteVolume(host.session, part);
 }
 
 /**
- * Leaves nothing of a failed attempt. Where that cannot be done now, the mark and the part file stay, and the next
- * attempt does it. A volume that turned up under the name meanwhile is somebody else's and stays.
+ * A refused creation leaves nothing at the path (libvirt removes what it began), so the rest of the attempt goes too. One
+ * whose outcome nobody knows leaves everything to the next attempt.
  */
-async function cleanUp({ host: { session }, vol, part, mark }: Place, error: unknown): Promise<void> {
+async function orUndone(place: Place, create: () => Promise<void>): Promise<void> {
   try {
-    if (!isProviderError(error, "exists")) await deleteVolume(session, vol);
+    await create();
+  } catch (error) {
+    if (!isProviderError(error, "dropped", "unreachable", "timeout")) await undo(place);
+    throw error;
+  }
+}
+
+/** Takes away the part file and the mark. What cannot be done now is done by the next attempt. */
+async function undo({ host: { session }, part, mark }: Place): Promise<void> {
+  try {
     await deleteVolume(session, part);
     await clearMark(session, mark);
   } catch {

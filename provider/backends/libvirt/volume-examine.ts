@@ -3,14 +3,14 @@ import { ProviderError } from "../../core/errors.js";
 import type { InputsOf, Problem } from "../../core/kind.js";
 import { showBytes } from "../../core/units.js";
 import type { Kinds } from "../../kinds/index.js";
-import { IMAGE_HEAD, inspectImage } from "../../media/image.js";
+import { IMAGE_HEAD } from "../../media/image.js";
 import { probe } from "../../media/source.js";
 import type { LibvirtHost } from "./host.js";
 import { markOf } from "./mark.js";
 import { type OpenPool, openPool, stopped } from "./pool-lookup.js";
 import { findBase } from "./volume-base.js";
 import { describeVolume, listVolumes, refOf } from "./volume-lookup.js";
-import { sourceFault } from "./volume-source.js";
+import { foundFault } from "./volume-source.js";
 import { overlaysOf } from "./volume-use.js";
 
 type Wanted = Partial<InputsOf<Kinds["Volume"]>>;
@@ -87,7 +87,7 @@ async function sourceProblem(source: string, { format = "qcow2", size }: Wanted,
   const wrong = (property: string, fact: string, hint: string) =>
     new ProviderError("invalid", fact, { where: { property }, hint });
   if (found === undefined) throw wrong("source", `there is nothing at ${source}`, "Check the path or the address.");
-  const fault = sourceFault(inspectImage(found.head), found.length, { format, size });
+  const fault = foundFault(found, { format, size });
   if (fault !== undefined) throw wrong(fault.property, fault.fact, fault.hint);
   // A raw source may be holes for the most part; a qcow2 is data.
   if (pool !== undefined && format === "qcow2" && found.length !== undefined && found.length > pool.available)

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { sourceFault } from "./volume-source.js";
+import { foundFault, sourceFault } from "./volume-source.js";
 
 const MiB = 2 ** 20;
 
@@ -10,6 +10,13 @@ describe("a source", () => {
     expect(sourceFault(qcow2, 1 * MiB, { format: "qcow2", size: 8 * MiB })).toBeUndefined();
     expect(sourceFault({ format: "raw" }, 8 * MiB, { format: "raw", size: 9 * MiB })).toBeUndefined();
     expect(sourceFault({ format: "iso" }, undefined, { format: "raw", size: 1 })).toBeUndefined();
+  });
+
+  it("is refused when it is encrypted as a whole", () => {
+    const head = Buffer.alloc(4096);
+    expect(foundFault({ head, length: 4096 }, { format: "raw" })).toBeUndefined();
+    head.write("LUKS\xba\xbe", "latin1");
+    expect(foundFault({ head, length: 4096 }, { format: "raw" })).toMatchObject({ property: "source" });
   });
 
   it("is refused with a remedy otherwise", () => {

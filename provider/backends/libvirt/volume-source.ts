@@ -1,5 +1,6 @@
 import { showBytes } from "../../core/units.js";
-import { type Image, imageProblem } from "../../media/image.js";
+import { type Image, imageProblem, inspectImage } from "../../media/image.js";
+import type { Found } from "../../media/source.js";
 
 /** What of a declaration a source must fit. */
 export interface Expected {
@@ -13,6 +14,21 @@ export interface Fault {
   readonly fact: string;
   readonly hint: string;
 }
+
+/** `sourceFault` for what is known of a source before it is read. */
+export function foundFault({ head, length }: Pick<Found, "head" | "length">, expected: Expected): Fault | undefined {
+  const fault = sourceFault(inspectImage(head), length, expected);
+  if (fault !== undefined || !startsWith(head, LUKS)) return fault;
+  return {
+    property: "source",
+    fact: "the image is encrypted as a whole (LUKS), and libvirt copies no such volume without its key",
+    hint: "Decrypt it first, with `qemu-img convert`.",
+  };
+}
+
+const LUKS = [0x4c, 0x55, 0x4b, 0x53, 0xba, 0xbe];
+const startsWith = (bytes: Uint8Array, magic: readonly number[]): boolean =>
+  magic.every((byte, i) => bytes[i] === byte);
 
 /** Why a source cannot become the declared volume; `undefined` when nothing speaks against it. `length` in bytes, where it is known. */
 export function sourceFault(image: Image, length: number | undefined, { format, size }: Expected): Fault | undefined {

@@ -1,14 +1,14 @@
 import type { Step } from "../../core/driver.js";
 import { isProviderError, ProviderError } from "../../core/errors.js";
 import { showBytes } from "../../core/units.js";
-import { inspectImage } from "../../media/image.js";
 import { type Chunk, openSource, type Source } from "../../media/source.js";
 import type { LibvirtHost } from "./host.js";
 import type { OpenPool } from "./pool-lookup.js";
 import { Stream, VolumeCreate, volumes } from "./rpc/index.js";
 import type { Sent } from "./rpc/transfer.js";
 import type { VolumeRef } from "./rpc/types.js";
-import { sourceFault } from "./volume-source.js";
+import { deleteVolume } from "./volume-lookup.js";
+import { foundFault } from "./volume-source.js";
 import { formatOf, readVolume, writeVolume } from "./volume-xml.js";
 
 /** A volume that starts as a copy of a source. */
@@ -36,15 +36,13 @@ export const partOf = (pool: OpenPool, name: string, mark: string): VolumeRef =>
 });
 
 /**
- * Uploads a source into `part` and publishes it under its name only when all of it is there, has the right length and
- * checksum and the wanted size. libvirt cannot rename a volume, so the host copies it: as an extent clone where its file
- * system can, else skipping holes. The caller deletes `part`, whatever happened.
+ * Uploads a source into the part file. It ends well only when all of it is there, has the right length and checksum and
+ * the wanted size.
  */
-export async function publishSource(host: LibvirtHost, { pool, part, copy }: Publication, step: Step): Promise<void> {
+export async function fillPart(host: LibvirtHost, { pool, part, copy }: Publication, step: Step): Promise<void> {
   const source = await openSource(copy.source, { sha256: copy.sha256, signal: step.signal });
   try {
-    const image = inspectImage(source.head);
-    const fault = sourceFault(image, source.length, copy);
+    const fault = foundFault(source, copy);
     if (fault !== undefined)
       throw new ProviderError("invalid", fault.fact, { where: { property: fault.property }, hint: fault.hint });
     await make(host, pool, { name: part.name, format: copy.format, capacity: copy.format === "raw" ? 0 : SMALLEST });
@@ -53,8 +51,6 @@ export async function publishSource(host: LibvirtHost, { pool, part, copy }: Pub
   } finally {
     await source.close();
   }
-  step.report("publishing the volume");
-  await publish(host, pool, part, copy);
 }
 
 /** A qcow2 needs a size to be made; the upload replaces it. */
@@ -103,15 +99,23 @@ async function settle({ session }: LibvirtHost, vol: VolumeRef, { total }: Sent,
     await session.call(volumes.resize, { vol, capacity: size, flags: 0 });
 }
 
-async function publish({ session }: LibvirtHost, pool: OpenPool, source: VolumeRef, { name, format, size }: Copy) {
+/**
+ * Makes the volume from the complete part file. libvirt cannot rename a volume, so the host copies it: as a clone of its
+ * extents where the file system can, else leaving out zeros. A qcow2 is written anew by qemu-img: compressed clusters
+ * become plain ones.
+ */
+export async function publish(host: LibvirtHost, { pool, part: source, copy }: Publication): Promise<void> {
+  const { name, format, size } = copy;
+  const { session } = host;
   const xml = writeVolume({ name, format, capacity: size ?? 0 });
   const from = (flags: number) => session.call(volumes.createFrom, { pool: pool.ref, xml, source, flags });
   const cloned = format === "raw" && (await from(VolumeCreate.reflink).then(() => true, notCloned));
   if (!cloned) await from(0);
   const vol = { pool: pool.name, name, key: "" };
   const made = readVolume(await session.call(volumes.xml, { vol, flags: 0 }));
-  if (formatOf(made) !== format || (size !== undefined && made.capacity !== size))
-    throw new ProviderError("failed", `the host made a copy of the format ${made.format} and ${made.capacity} bytes`);
+  if (formatOf(made) === format && (size === undefined || made.capacity === size)) return;
+  await deleteVolume(session, vol);
+  throw new ProviderError("failed", `the host made a copy of the format ${made.format} and ${made.capacity} bytes`);
 }
 
 /** Only files with extents that can be shared are cloned (btrfs, XFS): anything else is a reason to copy. */

@@ -99,8 +99,18 @@ async function grow(host: LibvirtHost, vol: VolumeRef, now: Observed<Volume>, si
     }
   } catch (error) {
     const done = isProviderError(error, "dropped") && (await describeVolume(host, vol))?.capacity === size;
-    if (!done) throw error;
+    if (!done) throw open === undefined ? atRest(error) : error;
   }
+}
+
+/** libvirt takes a raw disk on which a guest keeps LUKS from the first byte on for an encrypted volume of its own (9.0.0). */
+function atRest(error: unknown): unknown {
+  if (!(error instanceof ProviderError) || !/no secret provided|Secret not found/i.test(error.fact)) return error;
+  return new ProviderError("unsupported", "libvirt does not grow at rest what its guest has encrypted as a whole", {
+    where: { property: "size" },
+    hint: "Start the virtual machine that has it: then it grows through QEMU.",
+    cause: error,
+  });
 }
 
 async function remove(host: LibvirtHost, id: string, { owner = "" }: Partial<InputsOf<Volume>>): Promise<void> {
