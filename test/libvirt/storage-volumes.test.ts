@@ -51,7 +51,8 @@ describe.skipIf(reason !== undefined)(`volumes of libvirt${reason === undefined 
     expect(w.calls()).toEqual({
       "pool.byName": 1,
       "pool.xml": 1,
-      "volume.xml": 2,
+      "pool.volumes": 1,
+      "volume.xml": 1,
       "secret.define": 1,
       "volume.create": 1,
     });

@@ -8,7 +8,7 @@ import { type OpenPool, openPool } from "./pool-lookup.js";
 import { volumes } from "./rpc/index.js";
 import type { SecretRef, VolumeRef } from "./rpc/types.js";
 import { findBase } from "./volume-base.js";
-import { deleteVolume, describeVolume, idOf, refOf } from "./volume-lookup.js";
+import { deleteVolume, describeVolume, idOf, namesIn, refOf } from "./volume-lookup.js";
 import { fillPart, partOf, publish } from "./volume-upload.js";
 import { forgetBase, refuseAttached, refuseUnderOthers } from "./volume-use.js";
 import { type NewVolume, writeVolume } from "./volume-xml.js";
@@ -39,7 +39,7 @@ export async function createVolume(host: LibvirtHost, wanted: Wanted, step: Step
   const mark = markOf(wanted.owner, path);
   const vol = { pool: pool.name, name: wanted.name, key: "" };
   const place: Place = { host, pool, vol, path, mark, part: partOf(pool, wanted.name, mark.uuid) };
-  if (await isDone(place, wanted.source !== undefined)) return step.made(idOf(vol));
+  if (await isDone(place)) return step.made(idOf(vol));
   await setMark(host.session, mark, wanted.owner);
   forgetBase(host, path);
   if (wanted.source === undefined) await orUndone(place, () => makeEmpty(place, wanted));
@@ -48,14 +48,13 @@ export async function createVolume(host: LibvirtHost, wanted: Wanted, step: Step
 }
 
 /** Whether an earlier attempt was completed; what one left unfinished is deleted. @throws `exists` for a foreign volume. */
-async function isDone(place: Place, fromSource: boolean): Promise<boolean> {
-  const { host, vol, path, mark, part } = place;
+async function isDone({ host, pool, vol, path, mark, part }: Place): Promise<boolean> {
   const { session } = host;
-  const there = await describeVolume(host, vol);
-  if (there !== undefined && !(await isMarked(session, mark))) throw foreign(path);
-  const unfinished = fromSource && (await describeVolume(host, part)) !== undefined;
-  if (!unfinished) return there !== undefined;
-  if (there !== undefined) {
+  const names = await namesIn(host, pool.ref);
+  const there = names.has(vol.name) && (await describeVolume(host, vol)) !== undefined;
+  if (there && !(await isMarked(session, mark))) throw foreign(path);
+  if (!names.has(part.name)) return there;
+  if (there) {
     if (!(await isPublishing(session, mark))) throw foreign(path);
     await refuseAttached(host, path, vol);
     await refuseUnderOthers(host, path, "making it anew");

@@ -3,7 +3,7 @@ import { isProviderError, ProviderError } from "../../core/errors.js";
 import type { LibvirtHost } from "./host.js";
 import { poolGone, stopped } from "./pool-lookup.js";
 import { libvirtCode } from "./rpc/errors.js";
-import { ErrorCode, volumes } from "./rpc/index.js";
+import { ErrorCode, pools, volumes } from "./rpc/index.js";
 import type { Session } from "./rpc/session.js";
 import type { PoolRef, VolumeRef } from "./rpc/types.js";
 import { readVolume, type VolumeDescription } from "./volume-xml.js";
@@ -27,13 +27,26 @@ export async function describeVolume({ session }: LibvirtHost, vol: VolumeRef): 
   try {
     return readVolume(await session.call(volumes.xml, { vol, flags: 0 }));
   } catch (error) {
-    const code = libvirtCode(error);
-    if (code === ErrorCode.noVolume) return undefined;
-    if (code === ErrorCode.noPool) throw poolGone(vol.pool);
-    if (code === ErrorCode.operationInvalid && error instanceof ProviderError && /not active/.test(error.fact))
-      throw stopped(vol.pool);
-    throw error;
+    if (libvirtCode(error) === ErrorCode.noVolume) return undefined;
+    throw unknowable(error, vol.pool);
   }
+}
+
+/** What libvirt lists in a pool, in one call and without reading its directory anew. @throws as `describeVolume`. */
+export async function namesIn({ session }: LibvirtHost, pool: PoolRef): Promise<ReadonlySet<string>> {
+  try {
+    return new Set((await session.call(pools.volumes, { pool, flags: 0 })).map(({ name }) => name));
+  } catch (error) {
+    throw unknowable(error, pool.name);
+  }
+}
+
+/** The remedy for a pool of which nobody can tell what it holds. */
+function unknowable(error: unknown, pool: string): unknown {
+  const code = libvirtCode(error);
+  if (code === ErrorCode.noPool) return poolGone(pool);
+  const idle = code === ErrorCode.operationInvalid && error instanceof ProviderError && /not active/.test(error.fact);
+  return idle ? stopped(pool) : error;
 }
 
 /**
