@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { isProviderError, ProviderError } from "../../core/errors.js";
 import { type Cidr, cidrText, hasGuest, toAddress, toNumber } from "../../kinds/address.js";
 import type { LibvirtHost } from "./host.js";
-import { edit, hostElement, isClash, isMissing } from "./network-entry.js";
+import { edit, editApart, hostElement, inTurn, isClash, isMissing } from "./network-entry.js";
 import { addressesOf, type HostEntry, modeAttribute, type NetworkAddresses } from "./network-ip.js";
 import { addressingOfXml, allottedEntries, readMark } from "./network-mark.js";
 import { inactiveXml, refOf } from "./network-ref.js";
@@ -31,7 +31,9 @@ export interface Claim {
 }
 
 /** How often a lost race for an address or a name, or a lost answer, may be followed by another look. */
-const LOOKS = 40;
+const LOOKS = 20;
+/** After so many the cause is not another process, but a definition that differs from what runs. */
+const UNITED_LOOKS = 15;
 
 /**
  * Gives one MAC a fixed address of a managed network, as an entry of its DHCP server: the one it has already, the wanted
@@ -41,16 +43,20 @@ const LOOKS = 40;
  * Throws `invalid` (property `networks`) for an address that the network cannot give, `exists` for one that another MAC
  * has, `failed` when no address is free, and `not-found` when there is no such network.
  */
-export async function allot(host: LibvirtHost, networkUuid: string, claim: Claim): Promise<Allotment> {
+export const allot = (host: LibvirtHost, networkUuid: string, claim: Claim): Promise<Allotment> =>
+  inTurn(host, networkUuid, () => allotNow(host, networkUuid, claim));
+
+async function allotNow(host: LibvirtHost, networkUuid: string, claim: Claim): Promise<Allotment> {
   const net = await refOf(host, networkUuid);
   for (let look = 1; ; look++) {
     const room = await readRoom(host, net);
     const entry = entryFor(room, claim);
+    const put = look > UNITED_LOOKS ? editApart : edit;
     try {
       const old = room.addresses.entries.find((e) => e.mac === claim.mac);
       if (old !== entry) {
-        if (old) await edit(host, net, { command: "delete", section: "dhcpHost", element: hostElement(old) });
-        await edit(host, net, { command: "addLast", section: "dhcpHost", element: hostElement(entry) });
+        if (old) await put(host, net, { command: "delete", section: "dhcpHost", element: hostElement(old) });
+        await put(host, net, { command: "addLast", section: "dhcpHost", element: hostElement(entry) });
       }
       return room.allotment(entry.address);
     } catch (error) {
@@ -60,13 +66,17 @@ export async function allot(host: LibvirtHost, networkUuid: string, claim: Claim
 }
 
 /** Takes back what was allotted to a MAC. Nothing happens when there is nothing, or no such network. At most two calls. */
-export async function release(host: LibvirtHost, networkUuid: string, mac: string): Promise<void> {
+export const release = (host: LibvirtHost, networkUuid: string, mac: string): Promise<void> =>
+  inTurn(host, networkUuid, () => releaseNow(host, networkUuid, mac));
+
+async function releaseNow(host: LibvirtHost, networkUuid: string, mac: string): Promise<void> {
   for (let look = 1; ; look++) {
     try {
       const net = await refOf(host, networkUuid);
       const network = await definition(host, net);
       const entry = allottedEntries(network).find((e) => e.mac === mac);
-      if (entry) await edit(host, net, { command: "delete", section: "dhcpHost", element: hostElement(entry) });
+      const put = look > UNITED_LOOKS ? editApart : edit;
+      if (entry) await put(host, net, { command: "delete", section: "dhcpHost", element: hostElement(entry) });
       return;
     } catch (error) {
       if (isProviderError(error, "not-found")) return;

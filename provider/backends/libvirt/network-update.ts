@@ -2,7 +2,7 @@ import type { Step, Update } from "../../core/driver.js";
 import { isProviderError, ProviderError } from "../../core/errors.js";
 import type { Network } from "../../kinds/network.js";
 import type { LibvirtHost } from "./host.js";
-import { type Edit, edit, hostElement, isMissing } from "./network-entry.js";
+import { type Edit, editApart, hostElement, isMissing } from "./network-entry.js";
 import { addressesOf, type HostEntry, sameEntry } from "./network-ip.js";
 import { readMark, writeMark } from "./network-mark.js";
 import { names, type Plugged, plugAgain, usersOf } from "./network-plugs.js";
@@ -57,8 +57,8 @@ async function changeLive(
     edits.push(...hostEdits(entries, hostsFor(network, wanted, parts)));
   if (parts.has("dns.hosts")) edits.push(...dnsEdits(was.dns?.hosts ?? [], wanted.dns?.hosts ?? []));
   // Deletions first: an address or a name may move from one entry to another.
-  for (const change of edits.filter((e) => e.command === "delete")) await unlessMissing(edit(host, net, change));
-  for (const change of edits.filter((e) => e.command !== "delete")) await edit(host, net, change);
+  for (const change of edits.filter((e) => e.command === "delete")) await unlessMissing(editApart(host, net, change));
+  for (const change of edits.filter((e) => e.command !== "delete")) await editApart(host, net, change);
 }
 
 const unlessMissing = (deletion: Promise<void>): Promise<void> =>

@@ -1,6 +1,6 @@
 import { isProviderError, ProviderError } from "../../core/errors.js";
 import type { LibvirtHost } from "./host.js";
-import { edit, hostElement, isClash, isMissing } from "./network-entry.js";
+import { editApart, hostElement, isClash, isMissing } from "./network-entry.js";
 import { addressesOf } from "./network-ip.js";
 import { allottedEntries } from "./network-mark.js";
 import { byUuid, inactiveXml, unlessGone } from "./network-ref.js";
@@ -132,7 +132,7 @@ async function inConfig(
   entry: Entry,
 ): Promise<void> {
   try {
-    await edit(host, net, { command, section: "dhcpHost", element: hostElement(entry) });
+    await editApart(host, net, { command, section: "dhcpHost", element: hostElement(entry) });
   } catch (error) {
     if (!isClash(error) && !isMissing(error)) throw error;
   }
