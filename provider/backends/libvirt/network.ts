@@ -18,10 +18,8 @@ import { networks } from "./rpc/procedures/network.js";
 import type { NetworkRef } from "./rpc/types.js";
 import { attributeAt, parseXml, toText, write } from "./xml.js";
 
-const RESTARTS: Verdict = {
-  effect: "restart",
-  because: "the network is stopped and started, and its running machines are plugged in again",
-};
+const BECAUSE = "the network is stopped and started; its running machines are plugged in again";
+const RESTARTS: Verdict = { effect: "restart", because: BECAUSE };
 const LIVE: Verdict = { effect: "live" };
 
 /** A network that does not run is changed without a restart. */
@@ -46,7 +44,11 @@ export const network: Driver<Kinds["Network"], LibvirtHost> = {
   effects: {
     mode: (_change, now) => restarts(now),
     cidr: (_change, now) => restarts(now),
-    mtu: (_change, now) => restarts(now),
+    // The size of a tap and of the device in the guest is set when the machine starts.
+    mtu: (_change, now) =>
+      now?.outputs.active === false
+        ? LIVE
+        : { ...RESTARTS, because: `${BECAUSE}, and take it over when they start anew` },
     // Without a declared name the bridge keeps the one that it has.
     bridge: ({ after }, now) => (after === undefined ? LIVE : restarts(now)),
     dns: (change, now) => (touchesDomain(change) ? restarts(now) : LIVE),
@@ -128,9 +130,11 @@ async function createNetwork(host: LibvirtHost, wanted: NetworkInputs, step: Ste
   settle(root, wanted, EVERY_PART, []);
   await define(host, toText(root), uuid);
   const net = { name: wanted.name, uuid };
+  // Autostart is as wanted last of all: until then a creation that broke off shows, and the next update starts it.
+  if (!wanted.autostart) await setAutostart(host, net, true);
   await firstStart(host, net, step);
   step.made(uuid);
-  if (wanted.autostart) await setAutostart(host, net, true);
+  await setAutostart(host, net, wanted.autostart);
 }
 
 /** A network that cannot start is taken away again: nothing of it is left, so that the next attempt begins anew. */
