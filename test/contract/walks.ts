@@ -137,7 +137,7 @@ const machine: Readonly<Record<string, Walk>> = {
   maxMemory: through("maxMemory", "128MiB", "192MiB"),
   firmware: async (_stand, base) =>
     (base["firmware"] === "bios" ? ["uefi", "bios"] : ["bios", "uefi"]).map((firmware) => ({ firmware })),
-  secureBoot: through("secureBoot", true, false),
+  secureBoot: async () => [{ firmware: "uefi", secureBoot: true }, { secureBoot: false }],
   tpm: through("tpm", true, false),
   guest: through("guest", "debian12", "win2k22", undefined),
   acceleration: async (_stand, base) =>

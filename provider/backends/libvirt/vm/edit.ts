@@ -99,7 +99,10 @@ function editDisks(config: Element, disks: readonly Disk[], live: Element | unde
   }
   disks.forEach((disk, i) => {
     const there = diskAt(config, disk.target);
-    if (there === undefined) place(devices, append(devices, diskTree(disk)), live && diskAt(live, disk.target));
+    if (there && attributeAt(there, "target", "bus") !== disk.bus) {
+      removeElement(there);
+      append(devices, diskTree(disk));
+    } else if (there === undefined) place(devices, append(devices, diskTree(disk)), live && diskAt(live, disk.target));
     else editDisk(there, disk);
     const mine = diskAt(config, disk.target);
     if (mine) setBoot(mine, i === 0 ? 1 : undefined);

@@ -6,13 +6,15 @@ import { checkUserData } from "../../../media/nocloud.js";
 import type { Offer } from "../facts.js";
 import type { LibvirtHost } from "../host.js";
 import { uuidOf } from "../identity.js";
+import type { Stats } from "../inventory.js";
 import { addressesOf } from "../network-ip.js";
 import { addressingOfXml } from "../network-mark.js";
 import { DomainXml } from "../rpc/flags.js";
 import { domains } from "../rpc/procedures/domain.js";
+import { volumes } from "../rpc/procedures/storage.js";
 import { attributeAt, parseXml } from "../xml.js";
 import { nicsOf } from "./read.js";
-import { KVM_HINT, NETWORK_HINT, NO_KVM } from "./resolve.js";
+import { KVM_HINT, NETWORK_HINT, NO_KVM, VOLUME_HINT } from "./resolve.js";
 import type { MachineInputs, MachineObserved } from "./types.js";
 
 type Wanted = Partial<MachineInputs>;
@@ -143,32 +145,41 @@ async function allMacs(host: LibvirtHost) {
   return (await Promise.all(entries.map(of))).flat();
 }
 
-/** A file that another running machine writes to would be destroyed by a second writer. */
 async function diskProblems(
   host: LibvirtHost,
   { disks, name }: Wanted,
   now: MachineObserved | undefined,
 ): Promise<Problem[]> {
   if (disks === undefined || disks.length === 0) return [];
-  const others = [...(await host.inventory.domains()).values()].filter(
-    ({ ref }) => ref.uuid !== now?.id && ref.name !== name,
-  );
-  return disks.flatMap((disk, i) => {
+  const machines = [...(await host.inventory.domains()).values()];
+  const others = machines.filter(({ ref }) => ref.uuid !== now?.id && ref.name !== name);
+  const known = new Set(now?.properties.disks?.map((d) => d.volume ?? d.path));
+  const problem = async (disk: (typeof disks)[number], i: number): Promise<Problem[]> => {
     const path = disk.volume ?? disk.path;
-    const user = others.find(
-      ({ stats }) =>
-        stats !== undefined && Object.entries(stats).some(([k, v]) => /^block\.\d+\.path$/.test(k) && v === path),
-    );
-    const field = disk.volume === undefined ? "path" : "volume";
-    return path === undefined || user === undefined || disk.readOnly
+    if (path === undefined || known.has(path)) return [];
+    const at = `disks[${i}].${disk.volume === undefined ? "path" : "volume"}`;
+    if (disk.volume !== undefined && !(await isVolume(host, path)))
+      return [{ path: at, reason: `"${path}" is in no storage pool of the host. ${VOLUME_HINT}` }];
+    const user = disk.readOnly ? undefined : others.find(({ stats }) => has(stats, path));
+    return user === undefined
       ? []
-      : [
-          {
-            path: `disks[${i}].${field}`,
-            reason: `"${path}" is in use by the running virtual machine "${user.ref.name}"`,
-          },
-        ];
-  });
+      : [{ path: at, reason: `"${path}" is in use by the running virtual machine "${user.ref.name}"` }];
+  };
+  return (await Promise.all(disks.map(problem))).flat();
+}
+
+/** A file that a running machine writes to would be destroyed by a second writer. */
+const has = (stats: Stats | undefined, path: string): boolean =>
+  Object.entries(stats ?? {}).some(([key, value]) => /^block\.\d+\.path$/.test(key) && value === path);
+
+async function isVolume(host: LibvirtHost, path: string): Promise<boolean> {
+  try {
+    await host.session.call(volumes.byPath, { path });
+    return true;
+  } catch (error) {
+    if (isProviderError(error, "not-found")) return false;
+    throw error;
+  }
 }
 
 async function offerProblems(host: LibvirtHost, wanted: Wanted): Promise<Problem[]> {

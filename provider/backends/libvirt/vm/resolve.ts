@@ -1,14 +1,15 @@
-import { dirname } from "node:path";
 import type { Step } from "../../../core/driver.js";
 import { isProviderError, ProviderError } from "../../../core/errors.js";
 import { addressingOfXml, allot } from "../allotment.js";
 import type { LibvirtHost } from "../host.js";
 import { isUuid, macOf } from "../identity.js";
+import { refOf } from "../network-ref.js";
 import { networks } from "../rpc/procedures/network.js";
-import { pools, volumes } from "../rpc/procedures/storage.js";
+import { volumes } from "../rpc/procedures/storage.js";
 import { attributeAt, type Element, parseXml, textAt } from "../xml.js";
 import { freeTarget } from "./devices.js";
 import type { Notes } from "./notes.js";
+import { type Place, placeOf } from "./pool-of.js";
 import { disksOf } from "./read.js";
 import { hostnameOf } from "./seed.js";
 import type { DeclaredDisk, DeclaredNic, Disk, MachineInputs, Nic, Virtualisation } from "./types.js";
@@ -46,13 +47,20 @@ export async function resolveDisks(
 ): Promise<Disk[]> {
   const taken = new Set(existing ? disksOf(existing.config).map((d) => attributeAt(d, "target", "dev") ?? "") : []);
   const out: Disk[] = [];
-  for (const disk of declared) {
+  for (const [i, disk] of declared.entries()) {
     const noted = existing?.notes?.disks.find((d) => d.name === disk.name)?.target ?? adopted(existing, disk);
     const target = noted !== undefined && sameBus(noted, disk.bus) ? noted : freeTarget(disk.bus, taken);
     taken.add(target);
     const path = disk.volume ?? disk.path ?? "";
     const { name, bus, readOnly } = disk;
-    out.push({ name, path, format: disk.format ?? (await formatOf(host, path)), bus, readOnly, target });
+    out.push({
+      name,
+      path,
+      format: disk.format ?? (await formatOf(host, path, disk.volume && `disks[${i}].volume`)),
+      bus,
+      readOnly,
+      target,
+    });
   }
   return out;
 }
@@ -70,18 +78,31 @@ const adopted = (existing: Existing | undefined, disk: DeclaredDisk): string | u
   return found && attributeAt(found, "target", "dev");
 };
 
-/** The format that the host's pools know of a file; `raw` for what no pool holds. Two calls. */
-async function formatOf(host: LibvirtHost, path: string): Promise<Disk["format"]> {
+/**
+ * The format that the host's pools know of a file; `raw` for what no pool holds. Two calls. `property` names the place
+ * where only a volume of a pool is right.
+ */
+async function formatOf(host: LibvirtHost, path: string, property: string | undefined): Promise<Disk["format"]> {
+  const place = await placeOf(host, path);
+  const xml = place && (await volumeXml(host, place));
+  if (xml !== undefined) return attributeAt(xml, "target/format", "type") === "qcow2" ? "qcow2" : "raw";
+  if (property === undefined) return "raw";
+  throw new ProviderError("invalid", `no storage pool of the host has a volume "${path}"`, {
+    where: { property },
+    hint: VOLUME_HINT,
+  });
+}
+
+async function volumeXml(host: LibvirtHost, { vol }: Place): Promise<Element | undefined> {
   try {
-    const pool = await host.session.call(pools.byTargetPath, { path: dirname(path) });
-    const vol = { pool: pool.name, name: path.slice(path.lastIndexOf("/") + 1), key: path };
-    const xml = parseXml(await host.session.call(volumes.xml, { vol, flags: 0 }), `the volume ${path}`);
-    return attributeAt(xml, "target/format", "type") === "qcow2" ? "qcow2" : "raw";
+    return parseXml(await host.session.call(volumes.xml, { vol, flags: 0 }), `the volume ${vol.key}`);
   } catch (error) {
-    if (isProviderError(error, "not-found", "unsupported")) return "raw";
+    if (isProviderError(error, "not-found")) return undefined;
     throw error;
   }
 }
+
+export const VOLUME_HINT = "Declare a Volume, or give a file that no pool holds as `path`.";
 
 /** Each interface with its MAC, its network and, on a network that allots addresses, its address. */
 export async function resolveNics(
@@ -91,7 +112,7 @@ export async function resolveNics(
   existing?: Existing,
 ): Promise<Nic[]> {
   const out: Nic[] = [];
-  for (const nic of declared) {
+  for (const [i, nic] of declared.entries()) {
     const noted = existing?.notes?.nics.find((n) => n.name === nic.name);
     const mac = nic.mac ?? noted?.mac ?? macOf(machine.uuid, nic.name);
     const base = { name: nic.name, mac, model: nic.model, connected: nic.connected };
@@ -99,7 +120,7 @@ export async function resolveNics(
       out.push({ ...base, source: { bridge: nic.bridge ?? "" }, spelling: nic.bridge ?? "" });
       continue;
     }
-    const { network, uuid, managed } = await readNetwork(host, nic.network);
+    const { network, uuid, managed } = await readNetwork(host, nic.network, `networks[${i}].network`);
     const name = out.length === 0 ? hostnameOf(machine.name) : `${hostnameOf(machine.name)}-${nic.name}`.toLowerCase();
     const address = managed ? await allot(host, uuid, { mac, wanted: nic.address, name }) : undefined;
     out.push({ ...base, source: { network, uuid }, spelling: nic.network, address });
@@ -112,17 +133,17 @@ export interface Identity {
   readonly name: string;
 }
 
-async function readNetwork(host: LibvirtHost, spelling: string) {
+async function readNetwork(host: LibvirtHost, spelling: string, property: string) {
   try {
     const net = isUuid(spelling)
-      ? { name: "", uuid: spelling }
+      ? await refOf(host, spelling)
       : await host.session.call(networks.byName, { name: spelling });
     const xml = parseXml(await host.session.call(networks.xml, { net, flags: 0 }), `the network ${spelling}`);
     return { network: textAt(xml, "name") ?? net.name, uuid: net.uuid, managed: addressingOfXml(xml) === "managed" };
   } catch (error) {
     if (!isProviderError(error, "not-found")) throw error;
     throw new ProviderError("invalid", `the host has no network "${spelling}"`, {
-      where: { property: "networks" },
+      where: { property },
       cause: error,
       hint: NETWORK_HINT,
     });

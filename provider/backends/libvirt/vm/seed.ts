@@ -6,6 +6,7 @@ import type { LibvirtHost } from "../host.js";
 import { pools, volumes } from "../rpc/procedures/storage.js";
 import type { PoolRef, VolumeRef } from "../rpc/types.js";
 import { write } from "../xml.js";
+import { placeOf } from "./pool-of.js";
 import type { MachineInputs, Nic, Seed } from "./types.js";
 
 /** Name of a host as RFC 1123 wants it, from a machine's name. */
@@ -40,17 +41,13 @@ const nicConfig = ({ mac, address: a }: Nic) => ({
 });
 
 /** The pool for a machine's seed: that of its first disk, else `default`. */
-export async function seedPool(host: LibvirtHost, disk: string | undefined): Promise<PoolRef> {
-  const places = [
-    ...(disk === undefined ? [] : [() => host.session.call(pools.byTargetPath, { path: dirname(disk) })]),
-    () => host.session.call(pools.byName, { name: "default" }),
-  ];
-  for (const place of places) {
-    try {
-      return await place();
-    } catch (error) {
-      if (!isProviderError(error, "not-found", "unsupported")) throw error;
-    }
+async function seedPool(host: LibvirtHost, disk: string | undefined): Promise<PoolRef> {
+  const place = disk === undefined ? undefined : await placeOf(host, disk);
+  if (place !== undefined) return place.pool;
+  try {
+    return await host.session.call(pools.byName, { name: "default" });
+  } catch (error) {
+    if (!isProviderError(error, "not-found")) throw error;
   }
   throw new ProviderError("invalid", "the host has no storage pool that could hold the first-boot CD", {
     where: { property: "cloudInit" },

@@ -2,7 +2,7 @@ import type { Change, Step, Update } from "../../../core/driver.js";
 import { isProviderError } from "../../../core/errors.js";
 import { release } from "../allotment.js";
 import type { LibvirtHost } from "../host.js";
-import { Create, Define, DomainXml } from "../rpc/flags.js";
+import { Define, DomainXml } from "../rpc/flags.js";
 import { domains } from "../rpc/procedures/domain.js";
 import { type DomainRef, domainRef } from "../rpc/types.js";
 import { attribute, type Element, find, parseXml, toText } from "../xml.js";
@@ -133,9 +133,7 @@ async function reachPowerState(
     step.report(again ? "starting again" : "starting");
     // Variables of another firmware would keep the guest from booting.
     const reset = firmware === "uefi" && changes.some((c) => ["firmware", "secureBoot"].includes(c.property));
-    const paused = powerState === "paused" ? Create.paused : 0;
-    if (reset) await host.session.call(domains.create, { dom, flags: Create.resetNvram | paused });
-    else await start(host, dom, powerState === "paused");
+    await start(host, dom, powerState === "paused", reset);
   } else if (powerState !== "stopped" && changes.some((c) => c.property === "powerState")) {
     await (powerState === "paused" ? pause(host, dom) : resume(host, dom));
   }
