@@ -50,7 +50,8 @@ describe("a network's definition", () => {
 
   it("keeps its chosen bridge, and loses a host's bridge when it is bridged no more", () => {
     const ours = `<bridge name="virbr3" stp="off" delay="7"/>`;
-    expect(toText(settled(ours, { cidr }))).toContain(ours);
+    expect(toText(settled(ours, { cidr, mode: "routed" }, ["mode"]))).toContain(ours);
+    expect(find(settled(ours, { cidr }, ["bridge"]), "bridge")?.hasAttribute("name")).toBe(false);
     const lan = `<forward mode="bridge"/><bridge name="br0"/>`;
     expect(find(settled(lan, { cidr }), "bridge")?.hasAttribute("name")).toBe(false);
     const bridged = toText(
@@ -167,7 +168,7 @@ describe("changes", () => {
       ).effect;
     expect(verdict("mtu", change("mtu", undefined, 1, 2))).toBe("restart");
     expect(verdict("mtu", change("mtu", undefined, 1, 2), false)).toBe("live");
-    expect(verdict("bridge", change("bridge", undefined, "b", undefined))).toBe("live");
+    expect(verdict("bridge", change("bridge", undefined, "b", undefined))).toBe("restart");
     expect(verdict("bridge", change("bridge", undefined, "b", "c"))).toBe("restart");
     expect(verdict("dns", change("dns", "hosts", [], []))).toBe("live");
     expect(verdict("dns", change("dns", "domain", "a", "b"))).toBe("restart");

@@ -61,7 +61,7 @@ export function settle(
   const was = modeOf(network);
   const hosts = hostsFor(network, wanted, parts);
   if (parts.has("mode")) setMode(network, wanted, was);
-  if (parts.has("mode") || parts.has("bridge")) setBridge(network, wanted, was);
+  if (parts.has("mode") || parts.has("bridge")) setBridge(network, wanted, was === "bridged" || parts.has("bridge"));
   if (parts.has("mtu")) setElement(network, "mtu", { size: wanted.mtu });
   if (parts.has("dns.domain")) setDomain(network, wanted.dns?.domain);
   if (parts.has("dns.hosts")) setDnsHosts(network, wanted.dns?.hosts ?? []);
@@ -151,15 +151,15 @@ function setMode(network: Element, { mode }: NetworkInputs, was: Mode | undefine
   if (mode === "bridged") for (const name of ["mac", "mtu"]) drop(network, name);
 }
 
-/** Without a declared name the host keeps the one it chose, or chooses one. */
-function setBridge(network: Element, { mode, bridge }: NetworkInputs, was: Mode | undefined): void {
+/** Without a declared name the host chooses one; it keeps its choice unless the present name was declared (`forget`). */
+function setBridge(network: Element, { mode, bridge }: NetworkInputs, forget: boolean): void {
   const element = ensure(network, "bridge");
   if (mode === "bridged") {
     for (const name of ["stp", "delay", "macTableManager", "zone"]) element.removeAttribute(name);
   } else {
     if (!element.hasAttribute("stp")) element.setAttribute("stp", "on");
     if (!element.hasAttribute("delay")) element.setAttribute("delay", "0");
-    if (was === "bridged" && bridge === undefined) element.removeAttribute("name");
+    if (forget && bridge === undefined) element.removeAttribute("name");
   }
   if (bridge !== undefined) element.setAttribute("name", bridge);
 }

@@ -49,8 +49,7 @@ export const network: Driver<Kinds["Network"], LibvirtHost> = {
       now?.outputs.active === false
         ? LIVE
         : { ...RESTARTS, because: `${BECAUSE}, and take it over when they start anew` },
-    // Without a declared name the bridge keeps the one that it has.
-    bridge: ({ after }, now) => (after === undefined ? LIVE : restarts(now)),
+    bridge: (_change, now) => restarts(now),
     dns: (change, now) => (touchesDomain(change) ? restarts(now) : LIVE),
   },
   examine: examineNetwork,
