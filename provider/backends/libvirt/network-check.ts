@@ -2,10 +2,11 @@ import type { Problem } from "../../core/kind.js";
 import { cidrText, overlaps, parseCidr } from "../../kinds/address.js";
 import type { LibvirtHost } from "./host.js";
 import { isUuid, uuidOf } from "./identity.js";
-import { addressesOf } from "./network-ip.js";
+import { addressesOf, type HostEntry } from "./network-ip.js";
 import { allottedEntries } from "./network-mark.js";
 import type { NetworkInputs, ObservedNetwork } from "./network-read.js";
 import { definitionFlags, unlessGone } from "./network-ref.js";
+import { wordProblems } from "./network-words.js";
 import type { NetworkRef } from "./rpc/types.js";
 import { type Element, parseXml } from "./xml.js";
 
@@ -30,7 +31,7 @@ export async function examineNetwork(
   const id = now?.id ?? adopted?.ref.uuid ?? mine;
   return [
     ...(now === undefined ? claimProblems(present, wanted, id) : []),
-    ...modeProblems(wanted),
+    ...wordProblems(wanted),
     ...overlapProblems(present, wanted, id),
     ...hostProblems(present, wanted, id),
   ];
@@ -66,19 +67,6 @@ function claimProblems(present: readonly Present[], { name, adopt }: Partial<Net
   return problems;
 }
 
-function modeProblems(wanted: Partial<NetworkInputs>): Problem[] {
-  const problems: Problem[] = [];
-  if (wanted.mode === "isolated" && !("cidr" in wanted))
-    problems.push({
-      path: "cidr",
-      reason:
-        'is missing: mode "isolated" needs a network such as "192.168.50.0/24"; without the host in it the mode is "private"',
-    });
-  if (wanted.mode === "bridged" && wanted.mtu !== undefined)
-    problems.push({ path: "mtu", reason: 'must not be given with mode "bridged": the host\'s bridge has its own' });
-  return problems;
-}
-
 function overlapProblems(
   present: readonly Present[],
   wanted: Partial<NetworkInputs>,
@@ -99,7 +87,10 @@ function hostProblems(present: readonly Present[], wanted: Partial<NetworkInputs
   const network = present.find(({ ref }) => ref.uuid === id)?.network;
   if (network === undefined) return [];
   const allotted = allottedEntries(network);
-  return (wanted.dhcp?.hosts ?? []).flatMap(({ mac, address }, i) => {
+  // What is not known yet is undefined, also inside of a list.
+  const hosts: readonly (Partial<HostEntry> | undefined)[] = wanted.dhcp?.hosts ?? [];
+  return hosts.flatMap((host, i) => {
+    const { mac, address } = host ?? {};
     const other = allotted.find((e) => e.address === address && e.mac !== mac);
     if (other === undefined) return [];
     const reason = `${address} is allotted to ${other.name ?? "an interface"} (${other.mac}): choose another one`;

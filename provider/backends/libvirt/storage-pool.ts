@@ -110,9 +110,11 @@ async function create(host: LibvirtHost, wanted: InputsOf<StoragePool>, step: St
   if (before === undefined) await define(host, pool, wanted.path);
   else if (before.properties.path !== wanted.path) throw moved(before.properties.path, wanted.path);
   try {
-    // Makes the directory if it is missing; one that exists stays as it is, with what is in it.
-    await untilAnswered(() => session.call(pools.build, { pool, flags: 0 }));
-    await start(host, pool);
+    if (before?.outputs.active !== true) {
+      // Makes the directory if it is missing; one that exists stays as it is, with what is in it.
+      await untilAnswered(() => session.call(pools.build, { pool, flags: 0 }));
+      await start(host, pool);
+    }
     if (before?.properties.autostart !== wanted.autostart)
       await untilAnswered(() => session.call(pools.setAutostart, { pool, autostart: wanted.autostart }));
   } catch (error) {

@@ -8,6 +8,7 @@ import { type OpenPool, openPool } from "./pool-lookup.js";
 import { volumes } from "./rpc/index.js";
 import type { SecretRef, VolumeRef } from "./rpc/types.js";
 import { findBase } from "./volume-base.js";
+import { grow } from "./volume-grow.js";
 import { deleteVolume, describeVolume, idOf, namesIn, refOf } from "./volume-lookup.js";
 import { fillPart, partOf, publish } from "./volume-upload.js";
 import { forgetBase, refuseAttached, refuseUnderOthers } from "./volume-use.js";
@@ -39,12 +40,22 @@ export async function createVolume(host: LibvirtHost, wanted: Wanted, step: Step
   const mark = markOf(wanted.owner, path);
   const vol = { pool: pool.name, name: wanted.name, key: "" };
   const place: Place = { host, pool, vol, path, mark, part: partOf(pool, wanted.name, mark.uuid) };
-  if (await isDone(place)) return step.made(idOf(vol));
+  if (await isDone(place)) {
+    step.made(idOf(vol));
+    return goOn(place, wanted);
+  }
   await setMark(host.session, mark, wanted.owner);
   forgetBase(host, path);
   if (wanted.source === undefined) await orUndone(place, () => makeEmpty(place, wanted));
   else await makeFromSource(place, { ...wanted, source: wanted.source }, step);
   step.made(idOf(vol));
+}
+
+/** The earlier attempt may have been made with a smaller size. */
+async function goOn({ host, vol, path }: Place, { size }: Wanted): Promise<void> {
+  const now = size === undefined ? undefined : await describeVolume(host, vol);
+  if (size === undefined || now === undefined || now.capacity === size) return;
+  await grow(host, vol, { path, size: now.capacity }, size);
 }
 
 /** Whether an earlier attempt was completed; what one left unfinished is deleted. @throws `exists` for a foreign volume. */

@@ -1,17 +1,16 @@
 import type { Driver, Observed, Update } from "../../core/driver.js";
-import { isProviderError, ProviderError } from "../../core/errors.js";
 import type { InputsOf } from "../../core/kind.js";
-import { showBytes } from "../../core/units.js";
 import type { Kinds } from "../../kinds/index.js";
 import type { LibvirtHost } from "./host.js";
 import { clearMark, markOf, passMark } from "./mark.js";
 import { openPool, poolGone, stopped } from "./pool-lookup.js";
-import { BlockResize, domainChange, pools, volumes } from "./rpc/index.js";
+import { pools } from "./rpc/index.js";
 import type { VolumeRef } from "./rpc/types.js";
 import { createVolume } from "./volume-create.js";
 import { examineVolume } from "./volume-examine.js";
+import { grow } from "./volume-grow.js";
 import { deleteVolume, describeVolume, isAtWork, listVolumes, refOf } from "./volume-lookup.js";
-import { forgetBase, refuseAttached, refuseUnderOthers, usesOf } from "./volume-use.js";
+import { forgetBase, refuseAttached, refuseUnderOthers } from "./volume-use.js";
 import { formatOf, type VolumeDescription } from "./volume-xml.js";
 
 type Volume = Kinds["Volume"];
@@ -77,40 +76,8 @@ async function update(host: LibvirtHost, { id, observed, wanted, changes }: Upda
   const { path } = observed.outputs;
   for (const { property } of changes) {
     if (property === "owner") await passMark(host.session, path, wanted.owner);
-    if (property === "size" && wanted.size !== undefined) await grow(host, refOf(id), observed, wanted.size);
+    if (property === "size" && wanted.size !== undefined) await grow(host, refOf(id), observed.outputs, wanted.size);
   }
-}
-
-/** Through QEMU where a running machine writes to it: QEMU's lock keeps everybody else from the file. */
-async function grow(host: LibvirtHost, vol: VolumeRef, now: Observed<Volume>, size: number): Promise<void> {
-  const { path } = now.outputs;
-  if (size < now.outputs.size)
-    throw new ProviderError("invalid", `${showBytes(size)} is less than it has (${showBytes(now.outputs.size)})`, {
-      where: { property: "size" },
-      hint: "A volume never shrinks: make a new one and copy what matters.",
-    });
-  await refuseUnderOthers(host, path, "growing it");
-  const open = (await usesOf(host, path, vol)).find(({ disk }) => disk !== undefined);
-  try {
-    if (open?.disk === undefined) await host.session.call(volumes.resize, { vol, capacity: size, flags: 0 });
-    else {
-      const { domain: dom, disk } = open;
-      await host.session.call(domainChange.blockResize, { dom, disk, size, flags: BlockResize.bytes });
-    }
-  } catch (error) {
-    const done = isProviderError(error, "dropped") && (await describeVolume(host, vol))?.capacity === size;
-    if (!done) throw open === undefined ? atRest(error) : error;
-  }
-}
-
-/** libvirt takes a raw disk on which a guest keeps LUKS from the first byte on for an encrypted volume of its own (9.0.0). */
-function atRest(error: unknown): unknown {
-  if (!(error instanceof ProviderError) || !/no secret provided|Secret not found/i.test(error.fact)) return error;
-  return new ProviderError("unsupported", "libvirt does not grow at rest what its guest has encrypted as a whole", {
-    where: { property: "size" },
-    hint: "Start the virtual machine that has it: then it grows through QEMU.",
-    cause: error,
-  });
 }
 
 async function remove(host: LibvirtHost, id: string, { owner = "" }: Partial<InputsOf<Volume>>): Promise<void> {

@@ -1,0 +1,45 @@
+import { isProviderError, ProviderError } from "../../core/errors.js";
+import { showBytes } from "../../core/units.js";
+import type { LibvirtHost } from "./host.js";
+import { BlockResize, domainChange, volumes } from "./rpc/index.js";
+import type { VolumeRef } from "./rpc/types.js";
+import { describeVolume } from "./volume-lookup.js";
+import { refuseUnderOthers, usesOf } from "./volume-use.js";
+
+/** What is there of a volume: its path on the host and its size in bytes. */
+export interface Present {
+  readonly path: string;
+  readonly size: number;
+}
+
+/** Through QEMU where a running machine writes to it: QEMU's lock keeps everybody else from the file. */
+export async function grow(host: LibvirtHost, vol: VolumeRef, now: Present, size: number): Promise<void> {
+  const { path } = now;
+  if (size < now.size)
+    throw new ProviderError("invalid", `${showBytes(size)} is less than it has (${showBytes(now.size)})`, {
+      where: { property: "size" },
+      hint: "A volume never shrinks: make a new one and copy what matters.",
+    });
+  await refuseUnderOthers(host, path, "growing it");
+  const open = (await usesOf(host, path, vol)).find(({ disk }) => disk !== undefined);
+  try {
+    if (open?.disk === undefined) await host.session.call(volumes.resize, { vol, capacity: size, flags: 0 });
+    else {
+      const { domain: dom, disk } = open;
+      await host.session.call(domainChange.blockResize, { dom, disk, size, flags: BlockResize.bytes });
+    }
+  } catch (error) {
+    const done = isProviderError(error, "dropped") && (await describeVolume(host, vol))?.capacity === size;
+    if (!done) throw open === undefined ? atRest(error) : error;
+  }
+}
+
+/** libvirt takes a raw disk on which a guest keeps LUKS from the first byte on for an encrypted volume of its own (9.0.0). */
+function atRest(error: unknown): unknown {
+  if (!(error instanceof ProviderError) || !/no secret provided|Secret not found/i.test(error.fact)) return error;
+  return new ProviderError("unsupported", "libvirt does not grow at rest what its guest has encrypted as a whole", {
+    where: { property: "size" },
+    hint: "Start the virtual machine that has it: then it grows through QEMU.",
+    cause: error,
+  });
+}
