@@ -63,9 +63,15 @@ export interface Driver<K extends Kind, Host> {
   };
   /**
    * Changes nothing. What the host already knows to be wrong with a declaration, for previews: a missing network, too
-   * much memory, a foreign object of the same name. `now` is the resource when it exists already.
+   * much memory, a foreign object of the same name. `now` is the resource when it exists already, and `declared` what was
+   * declared of it last, where that is known.
    */
-  examine(host: Host, wanted: Partial<InputsOf<K>>, now: Observed<K> | undefined): Promise<readonly Problem[]>;
+  examine(
+    host: Host,
+    wanted: Partial<InputsOf<K>>,
+    now: Observed<K> | undefined,
+    declared?: Partial<InputsOf<K>>,
+  ): Promise<readonly Problem[]>;
   /**
    * Changes nothing. `undefined` only when the host said that the resource is absent. `recorded` is what was kept of it
    * last: a driver may take from it what cannot have changed since, and where what runs differs from what is

@@ -73,11 +73,16 @@ export class Engine<K extends Kind, C> {
     return check(this.kind, this.driver.support, written);
   }
 
-  /** What only the host can object to. `id` when it exists already. */
-  async examine(inputs: Partial<InputsOf<K>>, id?: string): Promise<readonly Problem[]> {
+  /** What only the host can object to. `id` when it exists already, and `declared` as what. */
+  async examine(
+    inputs: Partial<InputsOf<K>>,
+    id?: string,
+    declared?: Partial<InputsOf<K>>,
+  ): Promise<readonly Problem[]> {
     return this.within("check", inputs, async () => {
-      const now = id === undefined ? undefined : await this.driver.observe(this.host.connection, id);
-      return this.driver.examine(this.host.connection, knownPart(inputs) as Partial<InputsOf<K>>, now);
+      const { connection } = this.host;
+      const now = id === undefined ? undefined : await this.driver.observe(connection, id);
+      return this.driver.examine(connection, knownPart(inputs) as Partial<InputsOf<K>>, now, declared);
     });
   }
 
@@ -88,7 +93,8 @@ export class Engine<K extends Kind, C> {
     if (why === undefined) return made;
     const culprit = made.changes.find((c) => c.effect === made.effect);
     const because = culprit?.because === undefined ? "" : ` (${culprit.because})`;
-    throw new ProviderError("invalid", `this change needs a ${made.effect}${because}, and ${why}`, {
+    const step = made.effect === "replace" ? "replacement" : made.effect;
+    throw new ProviderError("invalid", `this change needs a ${step}${because}, and ${why}`, {
       where: { ...this.where("update", wanted), property: culprit?.path },
     });
   }

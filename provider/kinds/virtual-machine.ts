@@ -216,7 +216,7 @@ export const VirtualMachine = kind({
   },
   rules: (d) => [...sizeRules(d), ...deviceRules(d)],
   forbids: (effect, { restartPolicy }) =>
-    effect === "restart" && restartPolicy === "never"
+    effect !== "live" && restartPolicy === "never"
       ? 'restartPolicy is "never": set it to "ifNeeded", or stop the machine first'
       : undefined,
 });

@@ -66,9 +66,7 @@ function given(args: object, facts: KindFacts): Record<string, unknown> {
 function prepare(value: unknown, path: string, place: string, walk: Walk): unknown {
   if (pulumi.Output.isInstance(value) || value instanceof Promise) {
     const inside: Walk = { ...walk, ids: {} };
-    return pulumi
-      .output(value as pulumi.Input<string>)
-      .apply((inner: unknown) => prepare(inner, path, place, inside));
+    return pulumi.output(value as pulumi.Input<string>).apply((inner: unknown) => prepare(inner, path, place, inside));
   }
   if (pulumi.CustomResource.isInstance(value)) return referenced(value, path, place, walk);
   if (walk.facts.secrets.includes(path)) return pulumi.secret(value);

@@ -17,12 +17,18 @@ type Wanted = Partial<InputsOf<Kinds["Volume"]>>;
 type Now = Observed<Kinds["Volume"]> | undefined;
 
 /** What the host knows to be wrong with a declaration. Values that are not known yet are skipped. */
-export async function examineVolume(host: LibvirtHost, wanted: Wanted, now: Now): Promise<readonly Problem[]> {
+export async function examineVolume(
+  host: LibvirtHost,
+  wanted: Wanted,
+  now: Now,
+  declared?: Wanted,
+): Promise<readonly Problem[]> {
+  const filled = now === undefined || (declared !== undefined && declared.source !== wanted.source);
   const [pool, inPool] = await asked(wanted.pool, (name) => startedPool(host, name));
   const stays = now !== undefined && !isReplaced(wanted, now, pool);
   const parts = await Promise.all([
     now === undefined && pool ? isTaken(host, wanted, pool) : undefined,
-    now === undefined ? asked(wanted.source, (source) => sourceProblem(source, wanted, pool)) : undefined,
+    filled ? asked(wanted.source, (source) => sourceProblem(source, wanted, pool)) : undefined,
     now?.properties.base === wanted.base ? undefined : asked(wanted.base, (path) => findBase(host, path, wanted.size)),
     stays ? resizing(host, wanted, now) : undefined,
     !stays && pool ? tooLarge(wanted, pool) : undefined,

@@ -137,7 +137,7 @@ async function look(at: Differing, engine: AnyEngine): Promise<Present> {
 const SILENT: ReadonlySet<string> = new Set(["unreachable", "timeout", "dropped", "busy"]);
 
 async function examine(at: Differing, engine: AnyEngine, id: string | undefined): Promise<void> {
-  const problems = await engine.examine(at.will.declared as Inputs, id);
+  const problems = await engine.examine(at.will.declared as Inputs, id, at.was.declared as Inputs);
   const [first] = problems;
   if (first === undefined) return;
   throw new ProviderError("invalid", problems.map(({ path, reason }) => `${path}: ${reason}`).join("; "), {
