@@ -5,6 +5,7 @@ import { allot, allotted } from "../../provider/backends/libvirt/allotment.js";
 import { inactiveXml, refOf } from "../../provider/backends/libvirt/network-ref.js";
 import { events } from "../../provider/backends/libvirt/rpc/procedures/event.js";
 import { parseXml } from "../../provider/backends/libvirt/xml.js";
+import { UNKNOWN } from "../../provider/core/values.js";
 import { type LibvirtHost, requirements, startLibvirtd } from "../hosts/libvirtd.js";
 import { failure, type Side, side } from "./network-fixtures.js";
 
@@ -225,6 +226,23 @@ describe.skipIf(reason !== undefined)(`networks of a libvirt host${reason === un
     expect(await ports((await s.engine.read(id, wanted))!.outputs.bridgeDevice!)).toMatch(/^vnet\d+$/);
   });
 
+  it("plugs in what began with a packet size of the network, and keeps a pulled cable pulled", async () => {
+    const written = { name: "n", cidr: "10.1.0.0/24", mtu: 1400 };
+    const { id, wanted } = await create(written);
+    await guest("n");
+    await daemon.virsh("domif-setlink", "guest", "52:54:00:00:01:01", "down");
+    await daemon.virsh("suspend", "guest");
+    let from = wanted;
+    for (const mtu of [1300, undefined, 1500]) {
+      const to = s.declare({ ...written, mtu });
+      expect(await s.change(id, from, to)).toBe("restart");
+      from = to;
+      expect(await ports("virbr0")).toMatch(/^vnet\d+$/);
+      expect(await daemon.virsh("dumpxml", "guest")).toContain("<link state='down'/>");
+    }
+    expect(await daemon.virsh("domstate", "guest")).toContain("paused");
+  });
+
   it("moves guests to a host bridge and back", async () => {
     await daemon.exec(["ip", "link", "add", "br-lan", "type", "bridge"]);
     const written = { name: "n", cidr: "10.1.0.0/24" };
@@ -369,6 +387,8 @@ describe.skipIf(reason !== undefined)(`networks of a libvirt host${reason === un
     expect(await say({ name: "n", cidr: "10.1.0.0/16" }, id)).toEqual([]);
     expect(await say({ name: "m", mode: "bridged", bridge: "b", mtu: 1400 })).toEqual([expect.stringMatching(/^mtu /)]);
     expect(await say({ name: "m", mode: "isolated" })).toEqual([expect.stringMatching(/^cidr is missing/)]);
+    const unknown = { ...s.declare({ name: "n", cidr: "10.1.0.0/24" }), dhcp: { hosts: [UNKNOWN] }, dns: UNKNOWN };
+    expect(await s.engine.examine(unknown as never, id)).toEqual([]);
     expect(await say({ name: "m", mode: "private", adopt: "x" })).toEqual([
       'adopt there is no network "x" on the host',
     ]);

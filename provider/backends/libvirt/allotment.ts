@@ -8,7 +8,7 @@ import { addressingOfXml, allottedEntries, readMark } from "./network-mark.js";
 import { inactiveXml, refOf } from "./network-ref.js";
 import { networks } from "./rpc/procedures/network.js";
 import type { NetworkRef } from "./rpc/types.js";
-import { attributeAt, type Element, find, parseXml } from "./xml.js";
+import { attributeAt, type Element, find, parseXml, textAt } from "./xml.js";
 
 export { addressingOfXml } from "./network-mark.js";
 
@@ -44,12 +44,31 @@ const UNITED_LOOKS = 15;
  * has, `failed` when no address is free, and `not-found` when there is no such network.
  */
 export const allot = (host: LibvirtHost, networkUuid: string, claim: Claim): Promise<Allotment> =>
-  inTurn(host, networkUuid, () => allotNow(host, networkUuid, claim));
+  inTurn(host, networkUuid, async () => {
+    const net = await refOf(host, networkUuid);
+    return allotNow(host, net, claim, await definition(host, net));
+  });
 
-async function allotNow(host: LibvirtHost, networkUuid: string, claim: Claim): Promise<Allotment> {
-  const net = await refOf(host, networkUuid);
+/** A network as an interface is plugged into it. */
+export interface Socket {
+  readonly name: string;
+  readonly uuid: string;
+  /** `undefined` where the network does not manage addresses. */
+  readonly address: Allotment | undefined;
+}
+
+/** As `allot` where the network manages addresses; elsewhere only its name is read. Not a call more. */
+export const plug = (host: LibvirtHost, net: NetworkRef, claim: Claim): Promise<Socket> =>
+  inTurn(host, net.uuid, async () => {
+    const network = await definition(host, net);
+    const managed = addressingOfXml(network) === "managed";
+    const address = managed ? await allotNow(host, net, claim, network) : undefined;
+    return { name: textAt(network, "name") ?? net.name, uuid: net.uuid, address };
+  });
+
+async function allotNow(host: LibvirtHost, net: NetworkRef, claim: Claim, network: Element): Promise<Allotment> {
   for (let look = 1; ; look++) {
-    const room = await readRoom(host, net);
+    const room = await readRoom(host, net, look === 1 ? network : await definition(host, net));
     const entry = entryFor(room, claim);
     const put = look > UNITED_LOOKS ? editApart : edit;
     try {
@@ -119,8 +138,7 @@ interface Room {
   allotment(address: string): Allotment;
 }
 
-async function readRoom(host: LibvirtHost, net: NetworkRef): Promise<Room> {
-  const network = await definition(host, net);
+async function readRoom(host: LibvirtHost, net: NetworkRef, network: Element): Promise<Room> {
   const addresses = addressesOf(network);
   const { cidr, hostAddress } = addresses;
   if (cidr === undefined || addressingOfXml(network) !== "managed")
