@@ -67,7 +67,7 @@ async function resolve(
 ): Promise<Resolved> {
   const disks = await resolveDisks(host, inputs.disks);
   const nics = await resolveNics(host, { uuid, name: inputs.name }, inputs.networks);
-  const seed = await seedFor(host, { uuid, inputs, nics, disk: disks[0]?.path });
+  const seed = await seedFor(host, { uuid, inputs, nics, disk: disks[0] });
   const arch = virtualisation === "test" ? "i686" : (await host.facts()).arch;
   return { uuid, inputs, virtualisation, arch, disks, nics, seed };
 }

@@ -1,12 +1,12 @@
 import type { Step } from "../../../core/driver.js";
 import { isProviderError, ProviderError } from "../../../core/errors.js";
-import { addressingOfXml, allot } from "../allotment.js";
+import { type Claim, plug, type Socket } from "../allotment.js";
 import type { LibvirtHost } from "../host.js";
 import { isUuid, macOf } from "../identity.js";
 import { refOf } from "../network-ref.js";
 import { networks } from "../rpc/procedures/network.js";
 import { volumes } from "../rpc/procedures/storage.js";
-import { attributeAt, type Element, parseXml, textAt } from "../xml.js";
+import { attributeAt, type Element, parseXml } from "../xml.js";
 import { freeTarget } from "./devices.js";
 import type { Notes } from "./notes.js";
 import { type Place, placeOf } from "./pool-of.js";
@@ -52,15 +52,9 @@ export async function resolveDisks(
     const target = noted !== undefined && sameBus(noted, disk.bus) ? noted : freeTarget(disk.bus, taken);
     taken.add(target);
     const path = disk.volume ?? disk.path ?? "";
-    const { name, bus, readOnly } = disk;
-    out.push({
-      name,
-      path,
-      format: disk.format ?? (await formatOf(host, path, disk.volume && `disks[${i}].volume`)),
-      bus,
-      readOnly,
-      target,
-    });
+    const { name, bus, readOnly, format } = disk;
+    const known = format === undefined ? await inPool(host, path, disk.volume && `disks[${i}].volume`) : { format };
+    out.push({ name, path, bus, readOnly, target, ...known });
   }
   return out;
 }
@@ -82,11 +76,16 @@ const adopted = (existing: Existing | undefined, disk: DeclaredDisk): string | u
  * The format that the host's pools know of a file; `raw` for what no pool holds. Two calls. `property` names the place
  * where only a volume of a pool is right.
  */
-async function formatOf(host: LibvirtHost, path: string, property: string | undefined): Promise<Disk["format"]> {
+async function inPool(
+  host: LibvirtHost,
+  path: string,
+  property: string | undefined,
+): Promise<Pick<Disk, "format" | "pool">> {
   const place = await placeOf(host, path);
   const xml = place && (await volumeXml(host, place));
-  if (xml !== undefined) return attributeAt(xml, "target/format", "type") === "qcow2" ? "qcow2" : "raw";
-  if (property === undefined) return "raw";
+  if (xml !== undefined)
+    return { format: attributeAt(xml, "target/format", "type") === "qcow2" ? "qcow2" : "raw", pool: place?.pool };
+  if (property === undefined) return { format: "raw" };
   throw new ProviderError("invalid", `no storage pool of the host has a volume "${path}"`, {
     where: { property },
     hint: VOLUME_HINT,
@@ -120,9 +119,9 @@ export async function resolveNics(
       out.push({ ...base, source: { bridge: nic.bridge ?? "" }, spelling: nic.bridge ?? "" });
       continue;
     }
-    const { network, uuid, managed } = await readNetwork(host, nic.network, `networks[${i}].network`);
     const name = out.length === 0 ? hostnameOf(machine.name) : `${hostnameOf(machine.name)}-${nic.name}`.toLowerCase();
-    const address = managed ? await allot(host, uuid, { mac, wanted: nic.address, name }) : undefined;
+    const claim = { mac, wanted: nic.address, name };
+    const { name: network, uuid, address } = await plugIn(host, nic.network, claim, `networks[${i}].network`);
     out.push({ ...base, source: { network, uuid }, spelling: nic.network, address });
   }
   return out;
@@ -133,13 +132,12 @@ export interface Identity {
   readonly name: string;
 }
 
-async function readNetwork(host: LibvirtHost, spelling: string, property: string) {
+async function plugIn(host: LibvirtHost, spelling: string, claim: Claim, property: string): Promise<Socket> {
   try {
     const net = isUuid(spelling)
       ? await refOf(host, spelling)
       : await host.session.call(networks.byName, { name: spelling });
-    const xml = parseXml(await host.session.call(networks.xml, { net, flags: 0 }), `the network ${spelling}`);
-    return { network: textAt(xml, "name") ?? net.name, uuid: net.uuid, managed: addressingOfXml(xml) === "managed" };
+    return await plug(host, net, claim);
   } catch (error) {
     if (!isProviderError(error, "not-found")) throw error;
     throw new ProviderError("invalid", `the host has no network "${spelling}"`, {

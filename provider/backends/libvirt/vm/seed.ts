@@ -7,7 +7,7 @@ import { pools, volumes } from "../rpc/procedures/storage.js";
 import type { PoolRef, VolumeRef } from "../rpc/types.js";
 import { write } from "../xml.js";
 import { placeOf } from "./pool-of.js";
-import type { MachineInputs, Nic, Seed } from "./types.js";
+import type { Disk, MachineInputs, Nic, Seed } from "./types.js";
 
 /** Name of a host as RFC 1123 wants it, from a machine's name. */
 export const hostnameOf = (name: string): string =>
@@ -41,9 +41,9 @@ const nicConfig = ({ mac, address: a }: Nic) => ({
 });
 
 /** The pool for a machine's seed: that of its first disk, else `default`. */
-async function seedPool(host: LibvirtHost, disk: string | undefined): Promise<PoolRef> {
-  const place = disk === undefined ? undefined : await placeOf(host, disk);
-  if (place !== undefined) return place.pool;
+async function seedPool(host: LibvirtHost, disk: Seeded["disk"]): Promise<PoolRef> {
+  const pool = disk?.pool ?? (disk && (await placeOf(host, disk.path)))?.pool;
+  if (pool !== undefined) return pool;
   try {
     return await host.session.call(pools.byName, { name: "default" });
   } catch (error) {
@@ -65,8 +65,8 @@ export interface Seeded {
   readonly uuid: string;
   readonly inputs: MachineInputs;
   readonly nics: readonly Nic[];
-  /** Path of the first disk: the seed lies beside it. */
-  readonly disk: string | undefined;
+  /** The first disk: the seed lies beside it. */
+  readonly disk: Pick<Disk, "path" | "pool"> | undefined;
 }
 
 /** Writes the seed that the inputs want, unless `before` is that one already. The one in use is never written over. */

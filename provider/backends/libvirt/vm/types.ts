@@ -1,6 +1,7 @@
 import type { Observed } from "../../../core/driver.js";
 import type { InputsOf, OutputsOf } from "../../../core/kind.js";
 import type { Kinds } from "../../../kinds/index.js";
+import type { PoolRef } from "../rpc/types.js";
 
 export type Machine = Kinds["VirtualMachine"];
 export type MachineInputs = InputsOf<Machine>;
@@ -18,6 +19,8 @@ export interface Disk {
   readonly readOnly: boolean;
   /** Device name in the definition: `vda`. */
   readonly target: string;
+  /** The pool that holds it, where that had to be asked. */
+  readonly pool?: PoolRef | undefined;
 }
 
 /** A network interface with everything decided. */

@@ -90,7 +90,7 @@ async function resolveChanged(
     : ((attribute(config, "type") ?? "qemu") as Virtualisation);
   const disks = await resolveDisks(host, wanted.disks, existing);
   const nics = await resolveNics(host, { uuid: id, name: wanted.name }, wanted.networks, existing);
-  const seed = await seedFor(host, { uuid: id, inputs: wanted, nics, disk: disks[0]?.path }, before?.seed);
+  const seed = await seedFor(host, { uuid: id, inputs: wanted, nics, disk: disks[0] }, before?.seed);
   const arch = find(config, "os/type")?.getAttribute("arch") ?? "x86_64";
   return { uuid: id, inputs: wanted, virtualisation, arch, disks, nics, seed };
 }

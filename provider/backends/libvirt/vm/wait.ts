@@ -40,11 +40,14 @@ const NOTHING = "no lease, and no guest agent that answers";
 type Known = Awaited<ReturnType<typeof leasesOf>>[number];
 const leaseKey = (l: Known) => `${l.mac} ${l.address} ${l.expires}`;
 
+/** Of the networks that allotted no address. */
 async function currentLeases(host: LibvirtHost, nics: readonly Nic[]): Promise<readonly Known[]> {
   host.inventory.forget();
   const networks = new Map(
     nics.flatMap((n): [string, NetworkRef][] =>
-      "uuid" in n.source ? [[n.source.uuid, { name: n.source.network, uuid: n.source.uuid }]] : [],
+      "uuid" in n.source && n.address === undefined
+        ? [[n.source.uuid, { name: n.source.network, uuid: n.source.uuid }]]
+        : [],
     ),
   );
   return (await Promise.all([...networks.values()].map((net) => leasesOf(host, net)))).flat();
