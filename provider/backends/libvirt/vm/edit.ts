@@ -14,7 +14,7 @@ import {
 import { cpuTree, firmwareTrees, notesOf, tpmTree } from "./definition.js";
 import { cdTree, diskTree, nicTree } from "./devices.js";
 import { writeNotes } from "./notes.js";
-import { diskAt, disksOf, nicAt, nicsOf, sourceOf } from "./read.js";
+import { diskAt, disksOf, macOf, nicAt, ourNics, sourceOf } from "./read.js";
 import { CD_DRIVE, type Disk, type Nic, type Resolved, SEED_DRIVE } from "./types.js";
 
 /**
@@ -131,11 +131,7 @@ const setBoot = (device: Element, order: number | undefined): void => {
 
 function editNics(config: Element, nics: readonly Nic[], live: Element | undefined): void {
   const devices = ensure(config, "devices");
-  for (const nic of nicsOf(config)) {
-    const mac = attributeAt(nic, "mac", "address")?.toLowerCase();
-    const isOurs = ["network", "bridge"].includes(attribute(nic, "type") ?? "");
-    if (isOurs && !nics.some((n) => n.mac === mac)) removeElement(nic);
-  }
+  for (const nic of ourNics(config)) if (!nics.some((n) => n.mac === macOf(nic))) removeElement(nic);
   for (const nic of nics) {
     const there = nicAt(config, nic.mac);
     if (there === undefined) place(devices, append(devices, nicTree(nic)), live && nicAt(live, nic.mac));

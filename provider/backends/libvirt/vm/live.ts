@@ -11,7 +11,7 @@ import { notesOf } from "./definition.js";
 import { diskTree, nicTree } from "./devices.js";
 import { editNic, setMedium } from "./edit.js";
 import { bareTree } from "./notes.js";
-import { diskAt, disksOf, nicAt, nicsOf, sourceOf } from "./read.js";
+import { diskAt, disksOf, macOf, nicAt, ourNics, sourceOf } from "./read.js";
 import { CD_DRIVE, type Nic, type Resolved, SEED_DRIVE, type Seed } from "./types.js";
 
 /** How long a guest may take to let go of a device, or to take or give memory, in milliseconds. */
@@ -129,11 +129,10 @@ async function reconcileDisks(running: Running): Promise<void> {
 async function reconcileNics(running: Running): Promise<void> {
   const { machine } = running;
   const live = await liveXml(running);
-  for (const nic of nicsOf(live)) {
-    const mac = attributeAt(nic, "mac", "address")?.toLowerCase() ?? "";
+  for (const nic of ourNics(live)) {
+    const mac = macOf(nic);
     const wanted = machine.nics.find((n) => n.mac === mac);
-    const isOurs = ["network", "bridge"].includes(attribute(nic, "type") ?? "");
-    if (!isOurs || (wanted && attributeAt(nic, "model", "type") === wanted.model)) continue;
+    if (wanted && attributeAt(nic, "model", "type") === wanted.model) continue;
     await detach(running, nic, `interface ${mac}`, (now) => nicAt(now, mac));
   }
   for (const nic of machine.nics) await plug(running, nic);

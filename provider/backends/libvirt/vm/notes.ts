@@ -1,3 +1,4 @@
+import { same } from "../../../core/values.js";
 import { NAMESPACE } from "../identity.js";
 import { append, attribute, childrenOf, type Element, find, removeElement, type Tree } from "../xml.js";
 import type { Allotted, Seed } from "./types.js";
@@ -90,6 +91,7 @@ export const bareTree = (notes: Notes, prefix = ""): Tree => [
 
 /** Puts the notes into a domain's metadata in place of older ones; other people's metadata stays. */
 export function writeNotes(domain: Element, notes: Notes): void {
+  if (same(readNotes(domain), notes)) return;
   const metadata = find(domain, "metadata") ?? append(domain, ["metadata"]);
   removeElement(noteElement(domain));
   append(metadata, notesTree(notes));

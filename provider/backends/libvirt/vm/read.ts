@@ -2,6 +2,7 @@ import type { Recorded } from "../../../core/driver.js";
 import type { Stats } from "../inventory.js";
 import { DomainState } from "../rpc/flags.js";
 import { attribute, attributeAt, childrenOf, type Element, find, sizeAt, textAt } from "../xml.js";
+import { nicNames } from "./names.js";
 import { type Notes, readNotes } from "./notes.js";
 import { CD_DRIVE, type Machine, type MachineInputs, type MachineOutputs, SEED_DRIVE } from "./types.js";
 
@@ -128,6 +129,10 @@ export const nicsOf = (domain: Element): Element[] => {
   const devices = find(domain, "devices");
   return devices ? childrenOf(devices, "interface") : [];
 };
+/** The interfaces that a declaration can speak of; others (user mode, direct) are left alone. */
+export const ourNics = (domain: Element): Element[] =>
+  nicsOf(domain).filter((n) => ["network", "bridge"].includes(attribute(n, "type") ?? ""));
+export const macOf = (nic: Element): string => attributeAt(nic, "mac", "address")?.toLowerCase() ?? "";
 export const diskAt = (domain: Element, target: string): Element | undefined =>
   disksOf(domain).find((d) => attributeAt(d, "target", "dev") === target);
 export const nicAt = (domain: Element, mac: string): Element | undefined =>
@@ -184,8 +189,10 @@ function readNics(
   notes: Notes | undefined,
   declared: readonly NicView[] | undefined,
 ): NicView[] {
+  const macs = [config, live].flatMap((domain) => (domain === undefined ? [] : ourNics(domain).map(macOf)));
+  const names = nicNames([...new Set(macs)], notes, declared);
   const view = (nic: Element): NicView => {
-    const mac = attributeAt(nic, "mac", "address")?.toLowerCase() ?? "";
+    const mac = macOf(nic);
     const note = notes?.nics.find((n) => n.mac === mac);
     const network = attributeAt(nic, "source", "network");
     const spelling = note?.network === network ? (note?.spelling ?? network) : network;
@@ -194,7 +201,7 @@ function readNics(
         ? { bridge: attributeAt(nic, "source", "bridge") ?? "" }
         : { network: spelling ?? "" };
     return {
-      name: note?.name ?? declared?.find((n) => n.mac === mac)?.name ?? `nic-${mac.replaceAll(":", "")}`,
+      name: names.get(mac) ?? mac,
       ...source,
       mac,
       ...(note?.allotted === undefined ? {} : { address: note.allotted.address }),
@@ -202,11 +209,7 @@ function readNics(
       connected: attributeAt(nic, "link", "state") !== "down",
     };
   };
-  const all = (domain: Element | undefined) =>
-    domain &&
-    nicsOf(domain)
-      .filter((n) => ["network", "bridge"].includes(attribute(n, "type") ?? ""))
-      .map(view);
+  const all = (domain: Element | undefined) => domain && ourNics(domain).map(view);
   const order = notes?.nics.map((n) => n.name) ?? [];
   return arranged(merged(all(config) ?? [], all(live), declared), order);
 }

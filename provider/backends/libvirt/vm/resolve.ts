@@ -8,9 +8,10 @@ import { networks } from "../rpc/procedures/network.js";
 import { volumes } from "../rpc/procedures/storage.js";
 import { attributeAt, type Element, parseXml } from "../xml.js";
 import { freeTarget } from "./devices.js";
+import { nicNames } from "./names.js";
 import type { Notes } from "./notes.js";
 import { type Place, placeOf } from "./pool-of.js";
-import { disksOf } from "./read.js";
+import { disksOf, macOf as macOfNic, ourNics } from "./read.js";
 import { hostnameOf } from "./seed.js";
 import type { DeclaredDisk, DeclaredNic, Disk, MachineInputs, Nic, Virtualisation } from "./types.js";
 
@@ -111,9 +112,10 @@ export async function resolveNics(
   existing?: Existing,
 ): Promise<Nic[]> {
   const out: Nic[] = [];
+  const macs = existing === undefined ? [] : ourNics(existing.config).map(macOfNic);
+  const known = new Map([...nicNames(macs, existing?.notes, declared)].map(([mac, name]) => [name, mac]));
   for (const [i, nic] of declared.entries()) {
-    const noted = existing?.notes?.nics.find((n) => n.name === nic.name);
-    const mac = nic.mac ?? noted?.mac ?? macOf(machine.uuid, nic.name);
+    const mac = nic.mac ?? known.get(nic.name) ?? macOf(machine.uuid, nic.name);
     const base = { name: nic.name, mac, model: nic.model, connected: nic.connected };
     if (nic.network === undefined) {
       out.push({ ...base, source: { bridge: nic.bridge ?? "" }, spelling: nic.bridge ?? "" });

@@ -9,6 +9,8 @@ import type { Nic, Resolved } from "./types.js";
 
 /** No event announces a lease, so it is asked for this often while somebody waits. Milliseconds. */
 const LEASE_MS = 500;
+/** The guest agent's connection is looked at this often, in looks at the leases. */
+const AGENT_EVERY = 4;
 
 /**
  * Prepares the wait for an address that the declaration asks for; the answer, called after the start, does it. Leases
@@ -21,8 +23,9 @@ export async function addressWait(host: LibvirtHost, machine: Resolved, step: St
   return async () => {
     step.report(`waiting up to ${wait.timeout} s for an address`);
     let last: Addresses = {};
+    let looks = 0;
     const found = async () => {
-      last = await look(host, machine, old);
+      last = await look(host, machine, { old, agent: looks++ % AGENT_EVERY === 0 });
       return chosen(last, wait);
     };
     const limits = { timeoutMs: wait.timeout * 1000, every: LEASE_MS, signal: step.signal };
@@ -54,12 +57,16 @@ async function currentLeases(host: LibvirtHost, nics: readonly Nic[]): Promise<r
 }
 
 /** What the network allotted counts at once; else a new lease, else what the agent of a guest without one says. */
-async function look(host: LibvirtHost, { uuid, nics }: Resolved, old: ReadonlySet<string>): Promise<Addresses> {
+async function look(
+  host: LibvirtHost,
+  { uuid, nics }: Resolved,
+  { old, agent: asks }: { readonly old: ReadonlySet<string>; readonly agent: boolean },
+): Promise<Addresses> {
   const fresh = (await currentLeases(host, nics)).filter((l) => !old.has(leaseKey(l)));
   const byLease = nics.map(
     (n) => [n, n.address ? [n.address.address] : fresh.filter((l) => l.mac === n.mac).map((l) => l.address)] as const,
   );
-  if (byLease.every(([, list]) => list.length > 0)) return named(byLease);
+  if (!asks || byLease.every(([, list]) => list.length > 0)) return named(byLease);
   const dom = domainRef("", uuid);
   if (!agentConnected(await liveXml({ host, dom }))) return named(byLease);
   const agent = await ofAgent(host, dom);
