@@ -56,27 +56,38 @@ export class Inventory {
     return this.memo.share(key, ask);
   }
 
-  /** By UUID. Three calls. */
+  /** By UUID. Two calls: statistics name every domain, started or not; three where the driver has none. */
   domains(): Promise<ReadonlyMap<string, DomainEntry>> {
     return this.share("domains", async () => {
-      const [all, started, stats] = await Promise.all([
-        this.session.call(domains.list, { flags: 0 }),
+      const [started, stats] = await Promise.all([
         this.session.call(domains.list, { flags: AUTOSTART }),
-        this.stats([]),
+        this.statistics([]),
       ]);
       const auto = new Set(started.map((d) => d.uuid));
-      return new Map(all.map((ref) => [ref.uuid, { ref, autostart: auto.has(ref.uuid), stats: stats.get(ref.uuid) }]));
+      const all =
+        stats ?? (await this.session.call(domains.list, { flags: 0 })).map((dom) => ({ dom, params: undefined }));
+      return new Map(
+        all.map(({ dom: ref, params }) => [
+          ref.uuid,
+          { ref, autostart: auto.has(ref.uuid), stats: params && byField(params) },
+        ]),
+      );
     });
   }
 
   /** Statistics of some domains, or of all; empty where the driver has none. */
   async stats(doms: readonly DomainRef[]): Promise<ReadonlyMap<string, Stats>> {
+    const answers = (await this.statistics(doms)) ?? [];
+    return new Map(answers.map(({ dom, params }) => [dom.uuid, byField(params)]));
+  }
+
+  /** `undefined` where the driver has none. */
+  private async statistics(doms: readonly DomainRef[]) {
     const asked = { doms, stats: WANTED_STATS, flags: doms.length === 0 ? DomainStatsFlags.noWait : 0 };
     try {
-      const answers = await this.session.call(domains.allStats, asked);
-      return new Map(answers.map(({ dom, params }) => [dom.uuid, byField(params)]));
+      return await this.session.call(domains.allStats, asked);
     } catch (error) {
-      if (isProviderError(error, "unsupported")) return new Map();
+      if (isProviderError(error, "unsupported")) return undefined;
       throw error;
     }
   }
