@@ -19,6 +19,12 @@ export const checkAbsolutePath = (value: string): string | undefined => {
   return /^(\/|[A-Za-z]:\\|\\\\)/.test(value) ? undefined : `must be an absolute path on the host, not "${value}"`;
 };
 
+/** White space and commas would part one field from the next in the files of name servers. */
+export const checkHostName = (value: string): string | undefined =>
+  /^[A-Za-z0-9_]([A-Za-z0-9._-]{0,251}[A-Za-z0-9_])?$/.test(value)
+    ? undefined
+    : `must be a host name of letters, digits, dots, dashes and underscores, not "${value}"`;
+
 /** What every kind has, whatever it is. */
 export const common = {
   /** Filled in by the face. */

@@ -1,7 +1,7 @@
 import { kind, type Problem } from "../core/kind.js";
 import { choice, flag, integer, list, type Normal, object, text } from "../core/schema.js";
 import { checkCidr4, checkIPv4, checkMac, gatewayOf, hasGuest, parseCidr, toNumber } from "./address.js";
-import { checkName, checkText, common } from "./common.js";
+import { checkHostName, checkName, checkText, common } from "./common.js";
 
 const range = object(
   {
@@ -15,7 +15,7 @@ const dhcpHost = object(
   {
     mac: text({ doc: "The guest's MAC address, lower case.", required: true, check: checkMac }),
     address: text({ doc: "The address it always gets.", required: true, check: checkIPv4 }),
-    name: text({ doc: "The host name it is given and found by.", check: checkText }),
+    name: text({ doc: "The host name it is given and found by.", check: checkHostName }),
   },
   { doc: "A fixed address for one MAC." },
 );
@@ -23,7 +23,10 @@ const dhcpHost = object(
 const dnsHost = object(
   {
     address: text({ doc: "The address that the names mean.", required: true, check: checkIPv4 }),
-    names: list(text({ doc: "A host name." }), { doc: "Names of this address, at least one.", required: true }),
+    names: list(text({ doc: "A host name.", check: checkHostName }), {
+      doc: "Names of this address, at least one.",
+      required: true,
+    }),
   },
   { doc: "Names that the network's DNS server answers." },
 );
@@ -63,7 +66,7 @@ const properties = {
   ),
   dns: object(
     {
-      domain: text({ doc: "Domain of the guests' names.", onChange: "restart", check: checkText }),
+      domain: text({ doc: "Domain of the guests' names.", onChange: "restart", check: checkHostName }),
       hosts: list(dnsHost, { doc: "Further names. Changed live.", key: { field: "address", prefix: "" } }),
     },
     { doc: "The network's DNS server." },
@@ -114,10 +117,10 @@ function modeRules(declared: Declared): Problem[] {
     for (const [path, value] of Object.entries({ cidr, dhcp, dns }))
       if (value !== undefined)
         problems.push({ path, reason: `must not be given with mode "${mode}", where the host serves nothing` });
+  if (mode === "bridged" && declared.mtu !== undefined)
+    problems.push({ path: "mtu", reason: 'must not be given with mode "bridged": the host\'s bridge has its own' });
   if (bare && addressing !== undefined && addressing !== "none")
     problems.push({ path: "addressing", reason: `must be "none" with mode "${mode}"` });
-  if (!bare && addressing === "managed" && !("cidr" in declared))
-    problems.push({ path: "cidr", reason: 'is missing: "managed" addressing allots addresses from it' });
   if (!bare && addressing === "dhcp" && !("dhcp" in declared && "range" in (dhcp ?? { range: undefined })))
     problems.push({ path: "dhcp.range", reason: 'is missing: "dhcp" addressing needs the addresses to hand out' });
   if (addressing === "none" && dhcp !== undefined)
@@ -125,11 +128,14 @@ function modeRules(declared: Declared): Problem[] {
   return problems;
 }
 
+/** The host is in the network, with an address of it. */
+const isServed = (mode: Declared["mode"]): boolean => mode === "nat" || mode === "routed" || mode === "isolated";
+
 function addressRules(declared: Declared): Problem[] {
   const { mode, cidr: written, dhcp } = declared;
   const cidr = written === undefined ? undefined : parseCidr(written);
   if (cidr === undefined)
-    return (mode === "nat" || mode === "routed") && !("cidr" in declared)
+    return isServed(mode) && !("cidr" in declared)
       ? [{ path: "cidr", reason: `is missing: mode "${mode}" needs a network such as "192.168.50.0/24"` }]
       : [];
   const problems: Problem[] = [];
@@ -149,6 +155,11 @@ function addressRules(declared: Declared): Problem[] {
     inside(`dhcp.hosts[${i}].address`, a);
     if (a !== undefined && addresses.indexOf(a) < i)
       problems.push({ path: `dhcp.hosts[${i}].address`, reason: `"${a}" is given to two MACs` });
+  });
+  const names = (dhcp?.hosts ?? []).map((h: Partial<DhcpHost> | undefined) => h?.name);
+  names.forEach((n, i) => {
+    if (n !== undefined && names.indexOf(n) < i)
+      problems.push({ path: `dhcp.hosts[${i}].name`, reason: `"${n}" is given to two MACs` });
   });
   return problems;
 }

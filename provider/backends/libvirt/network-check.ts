@@ -6,7 +6,6 @@ import { addressesOf, type HostEntry } from "./network-ip.js";
 import { allottedEntries } from "./network-mark.js";
 import type { NetworkInputs, ObservedNetwork } from "./network-read.js";
 import { definitionFlags, unlessGone } from "./network-ref.js";
-import { wordProblems } from "./network-words.js";
 import type { NetworkRef } from "./rpc/types.js";
 import { type Element, parseXml } from "./xml.js";
 
@@ -31,7 +30,6 @@ export async function examineNetwork(
   const id = now?.id ?? adopted?.ref.uuid ?? mine;
   return [
     ...(now === undefined ? claimProblems(present, wanted, id) : []),
-    ...wordProblems(wanted),
     ...overlapProblems(present, wanted, id),
     ...hostProblems(present, wanted, id),
   ];

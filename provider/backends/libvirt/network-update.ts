@@ -8,7 +8,6 @@ import { readMark, writeMark } from "./network-mark.js";
 import { names, type Plugged, plugAgain, usersOf } from "./network-plugs.js";
 import { type NetworkInputs, propertiesOf } from "./network-read.js";
 import { inactiveXml, refOf } from "./network-ref.js";
-import { refuseWords } from "./network-words.js";
 import { define, redefine, setAutostart, start, stop } from "./network-write.js";
 import { dnsElement, hostsFor, type Part, partsOf, settle } from "./network-xml.js";
 import type { NetworkRef } from "./rpc/types.js";
@@ -23,7 +22,6 @@ export async function updateNetwork(
   { id, observed, wanted, changes }: Update<typeof Network>,
   step: Step,
 ): Promise<void> {
-  refuseWords(wanted);
   const net = await refOf(host, id);
   const parts = partsOf(changes);
   const { active } = observed.outputs;

@@ -12,7 +12,6 @@ import { names, usersOf } from "./network-plugs.js";
 import { type NetworkInputs, type ObservedNetwork, propertiesOf } from "./network-read.js";
 import { byName, byUuid, definitionFlags, inactiveXml, refOf, unlessGone } from "./network-ref.js";
 import { updateNetwork } from "./network-update.js";
-import { refuseWords } from "./network-words.js";
 import { ADOPT, define, setAutostart, start, stop, undefine } from "./network-write.js";
 import { EVERY_PART, settle } from "./network-xml.js";
 import { networks } from "./rpc/procedures/network.js";
@@ -117,7 +116,6 @@ async function alone(host: LibvirtHost, id: string): Promise<Answer | undefined>
 
 async function createNetwork(host: LibvirtHost, wanted: NetworkInputs, step: Step): Promise<void> {
   if (wanted.adopt !== undefined) return adoptNetwork(host, wanted.adopt, step);
-  refuseWords(wanted);
   const uuid = uuidOf("Network", wanted.owner, wanted.name);
   const present = await byName(host, wanted.name);
   if (present !== undefined && present.uuid !== uuid)

@@ -9,6 +9,7 @@ import { uuidOf } from "../identity.js";
 import type { Stats } from "../inventory.js";
 import { addressesOf } from "../network-ip.js";
 import { addressingOfXml } from "../network-mark.js";
+import { definitionFlags } from "../network-ref.js";
 import { DomainXml } from "../rpc/flags.js";
 import { domains } from "../rpc/procedures/domain.js";
 import { volumes } from "../rpc/procedures/storage.js";
@@ -76,7 +77,11 @@ async function networkProblems(
         reason: `"${nic.network}" is no network of the host. ${NETWORK_HINT}`,
       });
     else if (nic.address !== undefined && !holdsAddress(now, nic.name, nic.address)) {
-      const reason = addressProblem(await host.inventory.networkXml(entry.ref), nic.address, nic.mac);
+      const reason = addressProblem(
+        await host.inventory.networkXml(entry.ref, definitionFlags(host)),
+        nic.address,
+        nic.mac,
+      );
       if (reason !== undefined) problems.push({ path: `networks[${i}].address`, reason });
     }
   }

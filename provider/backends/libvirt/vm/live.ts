@@ -6,7 +6,7 @@ import { Affect, MetadataType } from "../rpc/flags.js";
 import { domains } from "../rpc/procedures/domain.js";
 import { domainChange } from "../rpc/procedures/domain-change.js";
 import type { DomainRef } from "../rpc/types.js";
-import { attribute, attributeAt, type Element, find, parseXml, toText, write } from "../xml.js";
+import { attribute, attributeAt, type Element, parseXml, toText, write } from "../xml.js";
 import { notesOf } from "./definition.js";
 import { diskTree, nicTree } from "./devices.js";
 import { editNic, setMedium } from "./edit.js";
@@ -179,17 +179,27 @@ async function detach(
   });
 }
 
-/** Changes the medium of a CD drive. */
+/** How often a guest may close a tray that was just opened for it. */
+const TRAYS = 5;
+
+/** Changes the medium of a CD drive. A guest that looks at the drive right then closes its tray: it is opened again. */
 async function swap(
   running: Running,
   drive: typeof SEED_DRIVE | typeof CD_DRIVE,
   path: string | undefined,
 ): Promise<void> {
   const { host, dom, machine } = running;
-  const live = await liveXml(running);
-  const there = diskAt(live, drive);
-  if (there === undefined || sourceOf(there) === path || attribute(there, "device") !== "cdrom") return;
-  setMedium(live, drive, path, machine.inputs.guest);
-  const changed = find(live, "devices") && diskAt(live, drive);
-  if (changed) await host.session.call(domainChange.updateDevice, { dom, xml: toText(changed), flags: Affect.live });
+  for (let tray = 1; ; tray++) {
+    const live = await liveXml(running);
+    const there = diskAt(live, drive);
+    if (there === undefined || sourceOf(there) === path || attribute(there, "device") !== "cdrom") return;
+    setMedium(live, drive, path, machine.inputs.guest);
+    try {
+      await host.session.call(domainChange.updateDevice, { dom, xml: toText(there), flags: Affect.live });
+      return;
+    } catch (error) {
+      const again = isProviderError(error, "dropped") || (error instanceof Error && /tray/i.test(error.message));
+      if (!again || tray >= TRAYS) throw error;
+    }
+  }
 }
