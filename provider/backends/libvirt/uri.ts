@@ -27,8 +27,20 @@ export const SCHEMES = ["qemu", "qemu+unix", "qemu+ssh", "test", "test+unix", "t
 
 const PARAMETERS = ["socket", "keyfile", "known_hosts", "no_verify"] as const;
 
+/** A user and a password, which may hold any character: it reaches to the last @. */
+const LOGIN = /(:\/\/[^:@/?#[]*)(?::|%3a).*@/i;
+/** A host and its port, where an @ may stand in the parameters. */
+const WITH_PORT = /^[^:]*:\/\/[^:@/?#]*:\d+(\/[^@?]*)?(\?.*)?$/;
+
 /** Parses a URI as libvirt writes them. Throws `invalid` with the remedy. */
 export function parseUri(text: string): HostUri {
+  // First of all, so that no other refusal can show it.
+  if (LOGIN.test(text) && !WITH_PORT.test(text.trim()))
+    throw wrong(
+      text.replace(LOGIN, (_login, before: string) => `${before}:…@`),
+      "holds a password",
+      "Keep it as a secret: pulumi config set --secret crossvisor:password.",
+    );
   const match = /^(qemu|test)(?:\+(unix|ssh))?:\/\/([^/?#]*)(\/[^?#]*)?(?:\?([^#]*))?$/.exec(text.trim());
   if (!match) throw wrong(text, "is not a URI of a form that is known here");
   const [, hypervisor = "", named, authority = "", path = "", query = ""] = match;
@@ -47,7 +59,7 @@ export function parseUri(text: string): HostUri {
   if (hypervisor === "test" && path.length < 2) throw wrong(text, "has no path", "Use test:///default.");
   const { user, host, port } = parseAuthority(text, authority);
   const given = parseQuery(text, query);
-  const kept = PARAMETERS.flatMap((key) => (given[key] === undefined ? [] : [`${key}=${encodeURI(given[key])}`])).join(
+  const kept = PARAMETERS.flatMap((key) => (given[key] === undefined ? [] : [`${key}=${encodePath(given[key])}`])).join(
     "&",
   );
   const at =
@@ -75,17 +87,11 @@ function parseAuthority(text: string, authority: string) {
   const match = /^(?:([^@]*)@)?(\[[0-9a-fA-F:]+\]|[^:@[\]]+)(?::(\d+))?$/.exec(authority);
   if (!match) throw wrong(text, `has "${authority}" where user@host:port belongs`);
   const [, login, host = "", port] = match;
-  if (login?.includes(":"))
-    throw wrong(
-      text.replace(login, `${login.split(":")[0]}:…`),
-      "holds a password",
-      "Keep it as a secret: pulumi config set --secret crossvisor:password.",
-    );
   const number = port === undefined ? undefined : Number(port);
   if (number !== undefined && (number < 1 || number > 65535))
     throw wrong(text, `has the port ${port}, which must be 1 to 65535`);
   return {
-    user: login === undefined ? undefined : decodeURIComponent(login),
+    user: login === undefined ? undefined : decode(text, login),
     host: host.replace(/^\[|\]$/g, ""),
     port: number,
   };
@@ -97,11 +103,21 @@ function parseQuery(text: string, query: string): Partial<Record<(typeof PARAMET
     const [key = "", ...value] = part.split("=");
     const known = PARAMETERS.find((p) => p === key);
     if (known === undefined) throw wrong(text, `has the parameter "${key}"; known are ${PARAMETERS.join(", ")}`);
-    given[known] = decodeURIComponent(value.join("="));
+    given[known] = decode(text, value.join("="));
   }
   if (given.socket !== undefined && !given.socket.startsWith("/"))
     throw wrong(text, "has a socket that is not an absolute path");
   return given;
+}
+
+const encodePath = (path: string): string => encodeURIComponent(path).replaceAll("%2F", "/");
+
+function decode(text: string, part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    throw wrong(text, `has "${part}", where a % is not followed by the code of a character`, "Write %25 for a %.");
+  }
 }
 
 const wrong = (text: string, what: string, hint?: string): ProviderError =>
