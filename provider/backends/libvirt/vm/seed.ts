@@ -136,6 +136,16 @@ export async function deleteSeeds(host: LibvirtHost, uuid: string, name: string,
   }
 }
 
+/** The same without a note of where they are: in the pool that `seedFor` would choose. */
+export async function deleteSeedsBeside(
+  host: LibvirtHost,
+  { uuid, name, disk }: { readonly uuid: string; readonly name: string; readonly disk: string | undefined },
+): Promise<void> {
+  const pool = disk === undefined ? undefined : (await placeOf(host, disk))?.pool;
+  for (const volume of seedNames(uuid, name))
+    await deleteSeed(host, { pool: pool?.name ?? "default", volume, path: "", digest: "" });
+}
+
 async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   yield bytes;
 }
