@@ -121,10 +121,18 @@ async function create(host: LibvirtHost, wanted: InputsOf<StoragePool>, step: St
     // A pool that cannot be started is of no use: it goes, and the next attempt begins anew. Not when nobody knows how
     // far the host came: then the next attempt finds it by its UUID.
     if (before === undefined && !isProviderError(error, "dropped", "unreachable", "timeout")) await undo(host, pool);
-    throw error;
+    throw atPath(error);
   }
   step.made(uuid);
 }
+
+/** The daemon makes the directory or opens it: whatever it says of that is about the path. */
+const atPath = (error: unknown): unknown => {
+  if (!(error instanceof ProviderError) || error.where.property !== undefined) return error;
+  const { code, fact, where, cause } = error;
+  const hint = error.hint ?? "It must be a directory, or one that the daemon can make: check the path on the host.";
+  return new ProviderError(code, fact, { where: { ...where, property: "path" }, hint, cause });
+};
 
 async function define({ session }: LibvirtHost, pool: PoolRef, path: string): Promise<void> {
   try {

@@ -9,6 +9,7 @@ import { definition } from "./definition.js";
 import { start } from "./power.js";
 import { chooseVirtualisation, resolveDisks, resolveNics } from "./resolve.js";
 import { seedFor } from "./seed.js";
+import { explainingStart } from "./start-error.js";
 import type { MachineInputs, Resolved, Virtualisation } from "./types.js";
 import { addressWait } from "./wait.js";
 
@@ -26,7 +27,7 @@ export async function create(host: LibvirtHost, wanted: MachineInputs, step: Ste
   const dom = await define(host, machine, step);
   if (wanted.autostart) await host.session.call(domains.setAutostart, { dom, autostart: true });
   const wait = await addressWait(host, machine, step);
-  if (wanted.powerState !== "stopped") await startFirst(host, machine, dom, step);
+  if (wanted.powerState !== "stopped") await explainingStart(machine, () => startFirst(host, machine, dom, step));
   await wait();
 }
 
@@ -40,6 +41,7 @@ async function existing(host: LibvirtHost, named: string): Promise<string> {
     if (!isProviderError(error, "not-found")) throw error;
     throw new ProviderError("invalid", `"${named}" is no virtual machine of the host`, {
       where: { property: "adopt" },
+      hint: "Give the name or UUID of one that `virsh list --all` shows.",
       cause: error,
     });
   }

@@ -12,6 +12,7 @@ import { type Notes, readNotes } from "./notes.js";
 import { pause, resume, start, stop } from "./power.js";
 import { chooseVirtualisation, resolveDisks, resolveNics } from "./resolve.js";
 import { deleteSeed, seedFor } from "./seed.js";
+import { explainingStart } from "./start-error.js";
 import type { Machine, MachineInputs, MachineObserved, Resolved, Virtualisation } from "./types.js";
 import { addressWait } from "./wait.js";
 
@@ -133,7 +134,7 @@ async function reachPowerState(
     step.report(again ? "starting again" : "starting");
     // Variables of another firmware would keep the guest from booting.
     const reset = firmware === "uefi" && changes.some((c) => ["firmware", "secureBoot"].includes(c.property));
-    await start(host, dom, powerState === "paused", reset);
+    await explainingStart(machine, () => start(host, dom, powerState === "paused", reset));
   } else if (powerState !== "stopped" && changes.some((c) => c.property === "powerState")) {
     await (powerState === "paused" ? pause(host, dom) : resume(host, dom));
   }
