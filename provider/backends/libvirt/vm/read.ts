@@ -29,7 +29,7 @@ export function readProperties(seen: Seen, recorded: Recorded<Machine> | undefin
     owner: notes?.owner,
     name: textAt(config, "name"),
     description: textAt(config, "description"),
-    tags: notes && Object.keys(notes.tags).length > 0 ? notes.tags : undefined,
+    tags: notes && (declared.tags !== undefined || Object.keys(notes.tags).length > 0) ? notes.tags : undefined,
     guest: notes?.guest,
     cpus: either(declared.cpus, cpusOf(config), active ? number(stats["vcpu.current"]) : undefined),
     maxCpus: either(
