@@ -6,6 +6,7 @@ import { Define } from "../rpc/flags.js";
 import { domains } from "../rpc/procedures/domain.js";
 import { type DomainRef, domainRef } from "../rpc/types.js";
 import { definition } from "./definition.js";
+import { leavingNothing, removeLeftovers } from "./leftovers.js";
 import { start } from "./power.js";
 import { chooseVirtualisation, resolveDisks, resolveNics } from "./resolve.js";
 import { seedFor } from "./seed.js";
@@ -20,11 +21,16 @@ import { addressWait } from "./wait.js";
 export async function create(host: LibvirtHost, wanted: MachineInputs, step: Step): Promise<void> {
   if (wanted.adopt !== undefined) return step.made(await existing(host, wanted.adopt));
   const uuid = uuidOf("VirtualMachine", wanted.owner, wanted.name);
-  await refuseForeign(host, wanted.name, uuid);
+  const isThere = await isOurs(host, wanted.name, uuid);
   host.inventory.forget();
   const virtualisation = await chooseVirtualisation(host, wanted.acceleration, step);
-  const machine = await resolve(host, uuid, wanted, virtualisation);
-  const dom = await define(host, machine, step);
+  const { machine, dom } = await leavingNothing(
+    async () => {
+      const resolved = await resolve(host, uuid, wanted, virtualisation);
+      return { machine: resolved, dom: await define(host, resolved, step) };
+    },
+    async () => (isThere ? undefined : removeLeftovers(host, uuid, wanted)),
+  );
   if (wanted.autostart) await host.session.call(domains.setAutostart, { dom, autostart: true });
   const wait = await addressWait(host, machine, step);
   if (wanted.powerState !== "stopped") await explainingStart(machine, () => startFirst(host, machine, dom, step));
@@ -47,12 +53,12 @@ async function existing(host: LibvirtHost, named: string): Promise<string> {
   }
 }
 
-/** The name must be free, or belong to what an earlier attempt made: our UUID says so. */
-async function refuseForeign(host: LibvirtHost, name: string, uuid: string): Promise<void> {
+/** The name must be free, or belong to what an earlier attempt made: our UUID says so, and the answer is true. */
+async function isOurs(host: LibvirtHost, name: string, uuid: string): Promise<boolean> {
   try {
-    if ((await host.session.call(domains.byName, { name })).uuid === uuid) return;
+    if ((await host.session.call(domains.byName, { name })).uuid === uuid) return true;
   } catch (error) {
-    if (isProviderError(error, "not-found")) return;
+    if (isProviderError(error, "not-found")) return false;
     throw error;
   }
   throw new ProviderError("exists", `a virtual machine "${name}" of somebody else is on the host`, {

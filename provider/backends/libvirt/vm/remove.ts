@@ -2,15 +2,14 @@ import type { Step } from "../../../core/driver.js";
 import { isProviderError } from "../../../core/errors.js";
 import { release } from "../allotment.js";
 import type { LibvirtHost } from "../host.js";
-import { isUuid, macOf } from "../identity.js";
-import { byName } from "../network-ref.js";
 import { Undefine } from "../rpc/flags.js";
 import { domains } from "../rpc/procedures/domain.js";
 import { type DomainRef, domainRef } from "../rpc/types.js";
 import { attribute, type Element, parseXml, textAt } from "../xml.js";
+import { removeLeftovers } from "./leftovers.js";
 import { readNotes } from "./notes.js";
 import { stop } from "./power.js";
-import { deleteSeeds, deleteSeedsBeside } from "./seed.js";
+import { deleteSeeds } from "./seed.js";
 import type { MachineInputs } from "./types.js";
 
 /** What libvirt refuses to undefine without being told: its own records of the machine, never a disk. Newest last. */
@@ -40,22 +39,6 @@ export async function remove(
   if (notes?.seed !== undefined) await deleteSeeds(host, id, textAt(live, "name") ?? "", notes.seed);
   for (const nic of notes?.nics ?? [])
     if (nic.allotted !== undefined && nic.uuid !== undefined) await release(host, nic.uuid, nic.mac);
-}
-
-/**
- * What a machine leaves that somebody else removed: its notes are gone with it, but where its seed and its addresses are
- * follows from the declaration. Without this its pool could not be deleted.
- */
-async function removeLeftovers(host: LibvirtHost, id: string, declared: Partial<MachineInputs>): Promise<void> {
-  const { name, cloudInit, disks, networks } = declared;
-  const first = disks?.[0];
-  if (name !== undefined && cloudInit !== undefined)
-    await deleteSeedsBeside(host, { uuid: id, name, disk: first?.volume ?? first?.path });
-  for (const nic of networks ?? []) {
-    const network = nic.network;
-    const uuid = network === undefined || isUuid(network) ? network : (await byName(host, network))?.uuid;
-    if (uuid !== undefined) await release(host, uuid, nic.mac ?? macOf(id, nic.name));
-  }
 }
 
 /** What runs, or what is defined when nothing does; `undefined` when there is no such machine. */

@@ -1,0 +1,37 @@
+import { isProviderError } from "../../../core/errors.js";
+import { release } from "../allotment.js";
+import type { LibvirtHost } from "../host.js";
+import { isUuid, macOf } from "../identity.js";
+import { byName } from "../network-ref.js";
+import { deleteSeedsBeside } from "./seed.js";
+import type { MachineInputs } from "./types.js";
+
+/**
+ * Removes what a machine has outside of its definition where there is no definition: somebody else removed it, or libvirt
+ * refused it. Where its seed and its addresses are follows from the declaration. Without this nobody would ever delete
+ * them, and their pool could not be deleted.
+ */
+export async function removeLeftovers(host: LibvirtHost, id: string, declared: Partial<MachineInputs>): Promise<void> {
+  const { name, cloudInit, disks, networks } = declared;
+  const first = disks?.[0];
+  if (name !== undefined && cloudInit !== undefined)
+    await deleteSeedsBeside(host, { uuid: id, name, disk: first?.volume ?? first?.path });
+  for (const nic of networks ?? []) {
+    const { network } = nic;
+    const uuid = network === undefined || isUuid(network) ? network : (await byName(host, network))?.uuid;
+    if (uuid !== undefined) await release(host, uuid, nic.mac ?? macOf(id, nic.name));
+  }
+}
+
+/**
+ * Runs the steps up to a definition. When the host refuses one of them, nothing of them stays; when nobody knows how far
+ * it came, the next attempt finds what there is.
+ */
+export async function leavingNothing<T>(step: () => Promise<T>, clear: () => Promise<void>): Promise<T> {
+  try {
+    return await step();
+  } catch (error) {
+    if (!isProviderError(error, "dropped", "unreachable", "timeout")) await clear().catch(() => undefined);
+    throw error;
+  }
+}
