@@ -42,13 +42,15 @@ export const nicTree = (nic: Nic): Tree => [
   !nic.connected && ["link", { state: "down" }],
 ];
 
-const LETTERS = "abcdefghijklmnopqrstuvwxyz";
+/** `a` to `z`, `aa` to `zz`, `aaa`: the kernel's way to count. */
+const letters = (n: number): string =>
+  `${n < 26 ? "" : letters(Math.floor(n / 26) - 1)}${String.fromCharCode(97 + (n % 26))}`;
 
 /** The next device name of a bus that nobody has: `vdc`. The first two of `sd` belong to the CD drives. */
 export function freeTarget(bus: Disk["bus"], taken: ReadonlySet<string>): string {
   const prefix = bus === "virtio" ? "vd" : "sd";
   for (let i = bus === "virtio" ? 0 : 2; ; i++) {
-    const name = `${prefix}${i < 26 ? LETTERS[i] : `${LETTERS[Math.floor(i / 26) - 1]}${LETTERS[i % 26]}`}`;
+    const name = `${prefix}${letters(i)}`;
     if (!taken.has(name)) return name;
   }
 }

@@ -14,8 +14,9 @@ export const hostnameOf = (name: string): string =>
   name
     .toLowerCase()
     .replace(/[^a-z0-9-]+/g, "-")
-    .replace(/^-+|-+$/g, "")
-    .slice(0, 63) || "guest";
+    .replace(/^-+/, "")
+    .slice(0, 63)
+    .replace(/-+$/, "") || "guest";
 
 /**
  * The first-boot data as an image. The instance id is the machine's UUID: an edit of the data does not make a guest
