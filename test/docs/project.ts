@@ -14,6 +14,8 @@ export interface Project {
   /** Pulumi, whatever it ends with. */
   tried(...args: string[]): Promise<Outcome>;
   outputs(): Promise<Readonly<Record<string, unknown>>>;
+  /** A line of shell in the project's folder. The home folder is a new one, with an SSH key. */
+  shell(line: string): Promise<Outcome>;
   close(): Promise<void>;
 }
 
@@ -53,6 +55,12 @@ export async function openProject(folder: string): Promise<Project> {
     pulumi,
     tried: (...args) => run(tools.pulumi, args, { cwd: project, env }),
     outputs: async () => JSON.parse((await pulumi("stack", "output", "--json")).stdout),
+    shell: async (line) => {
+      const ssh = join(home, ".ssh");
+      await mkdir(ssh, { recursive: true });
+      await writeFile(join(ssh, "id_ed25519"), "a private key\n");
+      return runWell("bash", ["-c", line], { cwd: project, env: { ...env, HOME: home } });
+    },
     close: () => rm(home, { recursive: true, force: true }),
   };
 }
