@@ -9,7 +9,7 @@ import {
   find,
   removeElement,
   setText,
-  textAt,
+  sizeAt,
 } from "../xml.js";
 import { cpuTree, firmwareTrees, notesOf, tpmTree } from "./definition.js";
 import { cdTree, diskTree, nicTree } from "./devices.js";
@@ -54,9 +54,7 @@ function editCpus(config: Element, { inputs }: Resolved): void {
 }
 
 function editMemory(config: Element, { inputs }: Resolved): void {
-  const before = Number(textAt(config, "memory") ?? 0);
-  const unit = attributeAt(config, "memory", "unit") ?? "KiB";
-  const known = inputs.maxMemory ?? (unit === "KiB" ? before * 1024 : 0);
+  const known = inputs.maxMemory ?? sizeAt(config, "memory", "KiB") ?? 0;
   for (const [name, bytes] of [
     ["memory", Math.max(known, inputs.memory)],
     ["currentMemory", inputs.memory],
@@ -97,16 +95,15 @@ function editDisks(config: Element, disks: readonly Disk[], live: Element | unde
     const isDisk = (attribute(disk, "device") ?? "disk") === "disk";
     if (isDisk && !wanted.has(attributeAt(disk, "target", "dev") ?? "")) removeElement(disk);
   }
-  disks.forEach((disk, i) => {
+  for (const disk of disks) {
     const there = diskAt(config, disk.target);
     if (there && attributeAt(there, "target", "bus") !== disk.bus) {
       removeElement(there);
       append(devices, diskTree(disk));
     } else if (there === undefined) place(devices, append(devices, diskTree(disk)), live && diskAt(live, disk.target));
     else editDisk(there, disk);
-    const mine = diskAt(config, disk.target);
-    if (mine) setBoot(mine, i === 0 ? 1 : undefined);
-  });
+  }
+  editBoot(config, disks);
 }
 
 function editDisk(there: Element, disk: Disk): void {
@@ -121,6 +118,22 @@ function editDisk(there: Element, disk: Disk): void {
   ensure(there, "driver").setAttribute("type", disk.format);
   if (!disk.readOnly) removeElement(find(there, "readonly"));
   else ensure(there, "readonly");
+}
+
+/**
+ * The first disk boots, then the CD. Devices of others keep their order, which no two may share; a definition that
+ * chooses by kinds of devices (`os/boot`, an adopted machine's) takes no orders beside it and stays as it is.
+ */
+function editBoot(config: Element, disks: readonly Disk[]): void {
+  if (find(config, "os/boot") !== undefined) return;
+  const mine = disks.flatMap(({ target }) => diskAt(config, target) ?? []);
+  const drive = diskAt(config, CD_DRIVE);
+  const cd = drive && attribute(drive, "device") === "cdrom" && find(drive, "boot") ? drive : undefined;
+  const others = elements(ensure(config, "devices")).filter((e) => e !== cd && !mine.includes(e));
+  const taken = new Set(others.map((e) => Number(attributeAt(e, "boot", "order"))));
+  const free = Array.from({ length: taken.size + 2 }, (_, i) => i + 1).filter((order) => !taken.has(order));
+  for (const [i, disk] of mine.entries()) setBoot(disk, i === 0 ? free.shift() : undefined);
+  if (cd) setBoot(cd, free.shift());
 }
 
 const setBoot = (device: Element, order: number | undefined): void => {
