@@ -28,7 +28,8 @@ export function readProperties(seen: Seen, recorded: Recorded<Machine> | undefin
   const properties: Properties = {
     owner: notes?.owner,
     name: textAt(config, "name"),
-    description: textAt(config, "description"),
+    // A host keeps no empty one.
+    description: textAt(config, "description") ?? (declared.description === "" ? "" : undefined),
     tags: notes && (declared.tags !== undefined || Object.keys(notes.tags).length > 0) ? notes.tags : undefined,
     guest: notes?.guest,
     cpus: either(declared.cpus, cpusOf(config), active ? number(stats["vcpu.current"]) : undefined),
