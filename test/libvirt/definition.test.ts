@@ -64,6 +64,15 @@ describe.skipIf(reason !== undefined)(`definitions and the daemon${reason === un
           },
         );
 
+  it("take as many processors as the host's facts offer, and no more", async () => {
+    const most = (await host.facts()).tcg?.maxCpus ?? 0;
+    const machine = resolved(stopped({ cpus: most, firmware: "bios" }));
+    await define(host, definition(machine));
+    await undefine(host, machine.uuid);
+    const more = definition(resolved(stopped({ cpus: most + 1, firmware: "bios" })));
+    await expect(define(host, more)).rejects.toMatchObject({ name: "ProviderError" });
+  });
+
   it("take every value of every property, keep it, and show it again", async () => {
     for (const declared of declarations(40)) {
       // Names of networks in a definition are names that libvirt takes.

@@ -50,13 +50,18 @@ async function offer(session: Session, virtType: string): Promise<(Offer & { rea
   }
 }
 
+/** More on x86 need an IOMMU with extended interrupts, which libvirt asks for (9.0.0) and our machines do not have. */
+const MOST_CPUS = 255;
+
 function readOffer(root: Element): Offer & { readonly arch: string } {
   const os = find(root, "os");
   const loader = find(root, "os/loader");
+  const arch = textAt(root, "arch") ?? "x86_64";
+  const most = Number(attribute(find(root, "vcpu"), "max") ?? MOST_CPUS);
   return {
-    arch: textAt(root, "arch") ?? "x86_64",
+    arch,
     emulator: textAt(root, "path"),
-    maxCpus: Number(attribute(find(root, "vcpu"), "max") ?? 255),
+    maxCpus: arch === "x86_64" ? Math.min(most, MOST_CPUS) : most,
     firmware: enumerated(os, "firmware"),
     secureBoot: enumerated(loader, "secure").includes("yes"),
     tpm: enumerated(find(root, "devices/tpm"), "backendModel").includes("emulator"),

@@ -1,5 +1,5 @@
 import { type Tree, write } from "../xml.js";
-import { cdTree, diskTree, nicTree } from "./devices.js";
+import { cdTree, diskTree, nicTree, SCSI } from "./devices.js";
 import { type Notes, notesTree } from "./notes.js";
 import { CD_DRIVE, type Resolved, SEED_DRIVE, type Virtualisation } from "./types.js";
 
@@ -130,7 +130,7 @@ function devices({ inputs, virtualisation, disks, nics, seed }: Resolved): Tree[
       { length: HOTPLUG_PORTS + nics.length + disks.length },
       (): Tree => ["controller", { type: "pci", model: "pcie-root-port" }],
     ),
-    ["controller", { type: "scsi", model: "virtio-scsi" }],
+    SCSI,
     ["controller", { type: "usb", model: "qemu-xhci" }],
     ...own,
     ["serial", { type: "pty" }],

@@ -16,6 +16,9 @@ export const diskTree = (disk: Disk, bootOrder?: number): Tree => [
   bootOrder !== undefined && ["boot", { order: bootOrder }],
 ];
 
+/** The controller of disks and drives on SCSI. */
+export const SCSI: Tree = ["controller", { type: "scsi", model: "virtio-scsi" }];
+
 /** Where a CD drive sits: virtio-scsi, which every Linux kernel for clouds sees; SATA for Windows, which lacks the driver. */
 export const cdBus = (guest: string | undefined): "scsi" | "sata" => (/^win/i.test(guest ?? "") ? "sata" : "scsi");
 

@@ -232,6 +232,18 @@ describe("an edit", () => {
     }
   });
 
+  it("builds in the controller that a drive needs where there is none, once", () => {
+    const config = parseXml('<domain type="qemu"><vcpu>1</vcpu><devices/></domain>', "an adopted definition");
+    const controllers = () =>
+      elements(find(config, "devices")!)
+        .filter((e) => e.nodeName === "controller")
+        .map(toText);
+    edit(config, resolved(inputsOf({ cpus: 2 })), new Set(["cpus"]));
+    expect(controllers()).toEqual([]);
+    for (let times = 0; times < 2; times++) edit(config, resolved(inputsOf({ cdrom: "/iso" })), new Set(["cdrom"]));
+    expect(controllers()).toEqual(['<controller type="scsi" model="virtio-scsi"/>']);
+  });
+
   it("of memory understands definitions that speak in other units, and of processors ones that list them", () => {
     const inputs = inputsOf({ cpus: 3, memory: "64MiB" });
     const config = parseXml(

@@ -12,7 +12,7 @@ import {
   sizeAt,
 } from "../xml.js";
 import { cpuTree, firmwareTrees, notesOf, tpmTree } from "./definition.js";
-import { cdTree, diskTree, nicTree } from "./devices.js";
+import { cdTree, diskTree, nicTree, SCSI } from "./devices.js";
 import { writeNotes } from "./notes.js";
 import { diskAt, disksOf, macOf, nicAt, ourNics, sourceOf } from "./read.js";
 import { CD_DRIVE, type Disk, type Nic, type Resolved, SEED_DRIVE } from "./types.js";
@@ -34,7 +34,16 @@ export function edit(config: Element, machine: Resolved, changed: ReadonlySet<st
   if (changed.has("cdrom")) setMedium(config, CD_DRIVE, inputs.cdrom, inputs.guest);
   if (sourceOf(diskAt(config, SEED_DRIVE)) !== machine.seed?.path && seedDriveIsOurs(config, machine))
     setMedium(config, SEED_DRIVE, machine.seed?.path, inputs.guest);
+  if (changed.size > 0 && machine.virtualisation !== "test") addScsi(config);
   writeNotes(config, notesOf(machine));
+}
+
+/** Without a word libvirt builds in an LSI controller, which kernels for clouds do not know. An adopted machine may have none. */
+function addScsi(config: Element): void {
+  const devices = ensure(config, "devices");
+  const isScsi = (e: Element) => attribute(e, "type") === "scsi";
+  if (childrenOf(devices, "controller").some(isScsi)) return;
+  if (disksOf(config).some((d) => attributeAt(d, "target", "bus") === "scsi")) append(devices, SCSI);
 }
 
 /** An adopted machine may have a disk of its own under that name. */
