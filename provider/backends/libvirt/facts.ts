@@ -36,7 +36,7 @@ export async function readFacts(session: Session): Promise<Facts> {
     offer(session, "kvm"),
     offer(session, "qemu"),
   ]);
-  return { libvirt, memory: info.memory * 1024, arch: (kvm ?? tcg)?.arch ?? "x86_64", kvm, tcg };
+  return { libvirt, memory: info.memory * 1024, arch: (kvm ?? tcg)?.arch ?? info.model, kvm, tcg };
 }
 
 async function offer(session: Session, virtType: string): Promise<(Offer & { readonly arch: string }) | undefined> {

@@ -188,7 +188,11 @@ async function isVolume(host: LibvirtHost, path: string): Promise<boolean> {
 }
 
 async function offerProblems(host: LibvirtHost, wanted: Wanted): Promise<Problem[]> {
-  const { kvm, tcg, memory } = await host.facts();
+  const { arch, kvm, tcg, memory } = await host.facts();
+  if (arch !== "x86_64")
+    return [
+      { path: "acceleration", reason: `cannot be honoured: the host is ${arch}, and machines are made for x86_64` },
+    ];
   const problems: Problem[] = [];
   const most = Math.max(wanted.memory ?? 0, wanted.maxMemory ?? 0);
   if (most > memory)
