@@ -34,7 +34,7 @@ const host = (answers: { readonly kvm: string; readonly qemu: string }): Session
   ({
     call: async ({ name }: { readonly name: string }, args: { readonly virtType: "kvm" | "qemu" }) => {
       if (name === "connect.libVersion") return 9_000_000;
-      if (name === "host.info") return { memory: 1024 };
+      if (name === "host.info") return { memory: 1024, model: "aarch64" };
       const answer = answers[args.virtType];
       if (answer.startsWith("<")) return answer;
       throw new ProviderError(answer as Code, "so it is");
@@ -66,7 +66,7 @@ describe("facts of a host", () => {
       const facts = await readFacts(host({ kvm: code, qemu: RECORDED }));
       expect(facts.kvm).toBeUndefined();
       expect(facts.tcg).toBeDefined();
-      expect(await readFacts(host({ kvm: code, qemu: code }))).toMatchObject({ arch: "x86_64", tcg: undefined });
+      expect(await readFacts(host({ kvm: code, qemu: code }))).toMatchObject({ arch: "aarch64", tcg: undefined });
     },
   );
 
