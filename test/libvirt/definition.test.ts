@@ -5,12 +5,14 @@ import { Define, domainRef, domains, Undefine } from "../../provider/backends/li
 import { definition } from "../../provider/backends/libvirt/vm/definition.js";
 import { edit } from "../../provider/backends/libvirt/vm/edit.js";
 import { observe } from "../../provider/backends/libvirt/vm/observe.js";
+import { agentConnected } from "../../provider/backends/libvirt/vm/power.js";
+import { readProperties } from "../../provider/backends/libvirt/vm/read.js";
 import type { MachineInputs, Virtualisation } from "../../provider/backends/libvirt/vm/types.js";
-import { parseXml, toText } from "../../provider/backends/libvirt/xml.js";
+import { type Element, parseXml, toText } from "../../provider/backends/libvirt/xml.js";
 import { differences, project } from "../../provider/core/compare.js";
 import { VirtualMachine } from "../../provider/kinds/virtual-machine.js";
 import { type LibvirtHost as Lab, requirements, startLibvirtd } from "../hosts/libvirtd.js";
-import { declarations, inputsOf, resolved } from "./machines.js";
+import { declarations, dice, garble, inputsOf, resolved } from "./machines.js";
 
 const reason = requirements();
 
@@ -103,6 +105,31 @@ describe.skipIf(reason !== undefined)(`definitions and the daemon${reason === un
       expect(await left(host, uuid, after), `${JSON.stringify(from)}\n${JSON.stringify(after)}`).toEqual([]);
       await undefine(host, uuid);
     }
+  });
+
+  it("break no reader when what the daemon says of a running machine is garbled", async () => {
+    const inputs = inputsOf({ firmware: "bios", memory: "32MiB", acceleration: "none", tags: { a: "1" } });
+    const machine = resolved(inputs);
+    await define(host, definition(machine));
+    const dom = domainRef("m", machine.uuid);
+    await host.session.call(domains.create, { dom, flags: 0 });
+    const said = { live: 0, config: DomainXml.inactive };
+    const texts = await Promise.all(Object.values(said).map((flags) => host.session.call(domains.xml, { dom, flags })));
+    const stats = (await host.inventory.stats([dom])).get(machine.uuid) ?? {};
+    expect(stats["state.state"]).toBe(1);
+    const roll = dice(5);
+    for (let round = 0; round < 400; round++) {
+      const [live, config] = texts.map((text) => parseXml(text, "it")) as [Element, Element];
+      garble(round % 2 === 0 ? live : config, roll);
+      const text = toText(round % 2 === 0 ? live : config);
+      expect(() => {
+        readProperties({ config, live, stats, autostart: false }, { inputs, outputs: {} });
+        agentConnected(live);
+        edit(config, machine, new Set(Object.keys(VirtualMachine.properties)), live);
+      }, text).not.toThrow();
+    }
+    await host.session.call(domains.destroy, { dom, flags: 0 });
+    await undefine(host, machine.uuid);
   });
 
   it("are taken by the test driver", async () => {

@@ -2,6 +2,7 @@ import { macOf, uuidOf } from "../../provider/backends/libvirt/identity.js";
 import { freeTarget } from "../../provider/backends/libvirt/vm/devices.js";
 import { hostnameOf } from "../../provider/backends/libvirt/vm/seed.js";
 import type { MachineInputs, Resolved, Virtualisation } from "../../provider/backends/libvirt/vm/types.js";
+import { type Element, elements } from "../../provider/backends/libvirt/xml.js";
 import { checkFields } from "../../provider/core/check.js";
 import { VirtualMachine } from "../../provider/kinds/virtual-machine.js";
 
@@ -95,6 +96,27 @@ export function dice(seed: number): () => number {
     t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
     return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
   };
+}
+
+const GARBAGE = ["", "-1", "NaN", "1e999", "0x", HOSTILE, "\u00a0", "9".repeat(40), "cdrom", "yes"];
+
+/** Loses, doubles and moves some elements of a document; garbles and loses some of its texts and attributes. */
+export function garble(root: Element, roll: () => number): void {
+  const all = (element: Element): Element[] => [element, ...elements(element).flatMap(all)];
+  const any = <T>(list: readonly T[]): T => list[Math.floor(roll() * list.length)] as T;
+  for (let times = 1 + Math.floor(roll() * 6); times > 0; times--) {
+    const victim = any(all(root).slice(1));
+    if (victim === undefined) return;
+    const attributes = Array.from(victim.attributes).filter((a) => !a.name.startsWith("xmlns"));
+    const kind = Math.floor(roll() * 6);
+    if (kind === 0) victim.parentNode?.removeChild(victim);
+    else if (kind === 1) victim.parentNode?.appendChild(victim.cloneNode(true));
+    else if (kind === 2) any(all(root)).appendChild(victim.cloneNode(true));
+    else if (kind === 3) victim.textContent = any(GARBAGE);
+    else if (attributes.length === 0) victim.setAttribute("type", any(GARBAGE));
+    else if (kind === 4) victim.setAttribute(any(attributes).name, any(GARBAGE));
+    else victim.removeAttribute(any(attributes).name);
+  }
 }
 
 /** Declarations that are allowed: one for each value alone, and `many` mixed ones. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { declarations, dice, HOSTILE, inputsOf, resolved } from "../../../../test/libvirt/machines.js";
+import { declarations, dice, garble, HOSTILE, inputsOf, resolved } from "../../../../test/libvirt/machines.js";
 import { differences, project } from "../../../core/compare.js";
 import { ProviderError } from "../../../core/errors.js";
 import { VirtualMachine } from "../../../kinds/virtual-machine.js";
@@ -171,27 +171,11 @@ describe("a garbled definition", () => {
     parseXml(toText(config), "what was edited");
     expect(readNotes(config)).toEqual(notesOf(resolved(inputs)));
   };
-  const all = (element: Element): Element[] => [element, ...elements(element).flatMap(all)];
-
   it("never breaks a reader: elements lost, doubled, moved, emptied, attributes and texts garbled", () => {
     const roll = dice(11);
-    const any = <T>(list: readonly T[]): T => list[Math.floor(roll() * list.length)] as T;
-    const words = ["", "-1", "NaN", "1e999", "0x", HOSTILE, "\u00a0", "9".repeat(40), "cdrom", "yes"];
     for (let round = 0; round < 400; round++) {
       const config = parseXml(text, "the definition");
-      for (let times = 1 + Math.floor(roll() * 6); times > 0; times--) {
-        const victim = any(all(config).slice(1));
-        if (victim === undefined) break;
-        const attributes = Array.from(victim.attributes).filter((a) => !a.name.startsWith("xmlns"));
-        const kind = Math.floor(roll() * 6);
-        if (kind === 0) victim.parentNode?.removeChild(victim);
-        else if (kind === 1) victim.parentNode?.appendChild(victim.cloneNode(true));
-        else if (kind === 2) any(all(config)).appendChild(victim.cloneNode(true));
-        else if (kind === 3) victim.textContent = any(words);
-        else if (attributes.length === 0) victim.setAttribute("type", any(words));
-        else if (kind === 4) victim.setAttribute(any(attributes).name, any(words));
-        else victim.removeAttribute(any(attributes).name);
-      }
+      garble(config, roll);
       const before = toText(config);
       expect(() => work(config), before).not.toThrow();
     }
