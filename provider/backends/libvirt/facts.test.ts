@@ -81,7 +81,7 @@ describe("facts of a host", () => {
   );
 
   it("are found on a host of another processor, which has another machine type", async () => {
-    const arm = RECORDED.replace("x86_64", "aarch64").replace("pc-q35-7.2", "virt-7.2");
+    const arm = RECORDED.replaceAll("x86_64", "aarch64").replace("pc-q35-7.2", "virt-7.2");
     const facts = await readFacts(host({ kvm: arm, qemu: arm }, "virt"));
     expect(facts).toMatchObject({ arch: "aarch64", kvm: { maxCpus: 288, firmware: ["efi"] }, tcg: { maxCpus: 288 } });
   });
