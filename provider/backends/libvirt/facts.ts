@@ -30,25 +30,17 @@ export interface Facts {
 }
 
 export async function readFacts(session: Session): Promise<Facts> {
-  const [libvirt, info, offers] = await Promise.all([
+  const [libvirt, info, kvm, tcg] = await Promise.all([
     session.call(connect.libVersion, undefined),
     session.call(hostCalls.info, undefined),
-    offersOf(session, "q35"),
+    offer(session, "kvm"),
+    offer(session, "qemu"),
   ]);
-  // Hosts of other processors than x86 know no q35.
-  const { kvm, tcg } = offers.kvm || offers.tcg ? offers : await offersOf(session, "virt");
   return { libvirt, memory: info.memory * 1024, arch: (kvm ?? tcg)?.arch ?? info.model, kvm, tcg };
 }
 
-async function offersOf(session: Session, machine: string) {
-  const [kvm, tcg] = await Promise.all([offer(session, machine, "kvm"), offer(session, machine, "qemu")]);
-  return { kvm, tcg };
-}
-
-type Offered = Offer & { readonly arch: string };
-
-async function offer(session: Session, machine: string, virtType: string): Promise<Offered | undefined> {
-  const asked = { emulator: undefined, arch: undefined, machine, virtType, flags: 0 };
+async function offer(session: Session, virtType: string): Promise<(Offer & { readonly arch: string }) | undefined> {
+  const asked = { emulator: undefined, arch: undefined, machine: "q35", virtType, flags: 0 };
   try {
     return readOffer(parseXml(await session.call(hostCalls.domainCapabilities, asked), "its capabilities"));
   } catch (error) {
@@ -61,7 +53,7 @@ async function offer(session: Session, machine: string, virtType: string): Promi
 /** More on x86 need an IOMMU with extended interrupts, which libvirt asks for (9.0.0) and our machines do not have. */
 const MOST_CPUS = 255;
 
-function readOffer(root: Element): Offered {
+function readOffer(root: Element): Offer & { readonly arch: string } {
   const os = find(root, "os");
   const loader = find(root, "os/loader");
   const arch = textAt(root, "arch") ?? "x86_64";
