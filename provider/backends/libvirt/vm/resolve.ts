@@ -48,8 +48,12 @@ export async function resolveDisks(
 ): Promise<Disk[]> {
   const taken = new Set(existing ? disksOf(existing.config).map((d) => attributeAt(d, "target", "dev") ?? "") : []);
   const out: Disk[] = [];
+  const ownOf = (name: string) => existing?.notes?.disks.find((d) => d.name === name)?.target;
+  const own = new Set(declared.map((d) => ownOf(d.name)));
   for (const [i, disk] of declared.entries()) {
-    const noted = existing?.notes?.disks.find((d) => d.name === disk.name)?.target ?? adopted(existing, disk);
+    const found = adopted(existing, disk);
+    // The file may have moved here from a disk that stays and gets another file.
+    const noted = ownOf(disk.name) ?? (own.has(found) ? undefined : found);
     const target = noted !== undefined && sameBus(noted, disk.bus) ? noted : freeTarget(disk.bus, taken);
     taken.add(target);
     const path = disk.volume ?? disk.path ?? "";
