@@ -11,6 +11,5 @@ const machine = new VirtualMachine("quickstart", {
   disks: [{ volume: disk }],
   networks: [{ network }],
   cloudInit: { userData: "#!/bin/sh\nmkdir -p /www && echo hello from crossvisor >/www/index.html\n" },
-  waitForAddress: {},
 });
 export const { ipAddress, state } = machine;
