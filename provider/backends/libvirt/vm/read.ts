@@ -2,6 +2,7 @@ import type { Recorded } from "../../../core/driver.js";
 import type { Stats } from "../inventory.js";
 import { DomainState } from "../rpc/flags.js";
 import { attribute, attributeAt, childrenOf, type Element, find, sizeAt, textAt } from "../xml.js";
+import { configuredMemory, liveMemory } from "./balloon.js";
 import { nicNames } from "./names.js";
 import { type Notes, readNotes } from "./notes.js";
 import { CD_DRIVE, type Machine, type MachineInputs, type MachineOutputs, SEED_DRIVE } from "./types.js";
@@ -38,7 +39,7 @@ export function readProperties(seen: Seen, recorded: Recorded<Machine> | undefin
       Number(textAt(config, "vcpu") ?? 1),
       active ? number(stats["vcpu.maximum"]) : undefined,
     ),
-    memory: either(declared.memory, memoryOf(config), active ? liveMemory(config, stats) : undefined),
+    memory: either(declared.memory, configuredMemory(config), active ? liveMemory(config, stats) : undefined),
     maxMemory: either(declared.maxMemory, sizeAt(config, "memory", "KiB"), live && sizeAt(live, "memory", "KiB")),
     firmware: either(declared.firmware, firmware, live && firmwareOf(live)),
     secureBoot: secureBootOf(config),
@@ -67,21 +68,8 @@ const either = <T>(declared: T | undefined, config: T | undefined, live: T | und
 
 const cpusOf = (domain: Element): number =>
   Number(attributeAt(domain, "vcpu", "current") ?? textAt(domain, "vcpu") ?? 1);
-const memoryOf = (domain: Element): number | undefined =>
-  sizeAt(domain, "currentMemory", "KiB") ?? sizeAt(domain, "memory", "KiB");
 const number = (value: Stats[string] | undefined): number | undefined =>
   typeof value === "number" ? value : undefined;
-
-/**
- * What the guest has. A guest without a balloon driver keeps the maximum whatever it is asked: its present size says
- * something only once its driver reports, or when it lies below the maximum.
- */
-function liveMemory(config: Element, stats: Stats): number | undefined {
-  const [current, maximum] = [number(stats["balloon.current"]), number(stats["balloon.maximum"])];
-  if (current === undefined || maximum === undefined) return undefined;
-  const reports = (number(stats["balloon.last-update"]) ?? 0) > 0;
-  return current < maximum || reports || memoryOf(config) === maximum * 1024 ? current * 1024 : undefined;
-}
 
 export const isActive = (stats: Stats): boolean => {
   const state = number(stats["state.state"]);
