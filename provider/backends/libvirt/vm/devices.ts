@@ -1,5 +1,5 @@
 import type { Tree } from "../xml.js";
-import type { CD_DRIVE, Disk, Nic, SEED_DRIVE } from "./types.js";
+import type { Disk, Drive, Nic } from "./types.js";
 
 /**
  * A disk by its path: a reference by pool and volume would hide the file from libvirt's AppArmor helper, which then
@@ -23,11 +23,7 @@ export const SCSI: Tree = ["controller", { type: "scsi", model: "virtio-scsi" }]
 export const cdBus = (guest: string | undefined): "scsi" | "sata" => (/^win/i.test(guest ?? "") ? "sata" : "scsi");
 
 /** A CD drive, empty without a path. */
-export const cdTree = (
-  drive: typeof SEED_DRIVE | typeof CD_DRIVE,
-  path: string | undefined,
-  guest: string | undefined,
-): Tree => [
+export const cdTree = (drive: Drive, path: string | undefined, guest: string | undefined): Tree => [
   "disk",
   { type: "file", device: "cdrom" },
   ["driver", { name: "qemu", type: "raw" }],

@@ -2,8 +2,8 @@ import { describe, expect, it } from "vitest";
 import { inputsOf, resolved } from "../../../../test/libvirt/machines.js";
 import { append, attributeAt, type Element, elements, find, parseXml, removeElement, textAt, toText } from "../xml.js";
 import { definition } from "./definition.js";
-import { edit } from "./edit.js";
-import { diskAt, nicAt } from "./read.js";
+import { driveFault, edit } from "./edit.js";
+import { diskAt, nicAt, sourceOf } from "./read.js";
 import type { MachineInputs } from "./types.js";
 
 const MAC = "52:54:00:00:00:01";
@@ -259,5 +259,34 @@ describe("an edit", () => {
       "3",
       undefined,
     ]);
+  });
+});
+
+describe("an adopted machine's own drives", () => {
+  const adopted = (device: "cdrom" | "disk", target: string) =>
+    parseXml(
+      `<domain type="qemu"><vcpu>1</vcpu><devices><disk type="file" device="${device}"><source file="/own"/>` +
+        `<target dev="${target}" bus="sata"/></disk></devices></domain>`,
+      "an adopted definition",
+    );
+
+  it("keep their medium when something else changes", () => {
+    const config = adopted("cdrom", "sda");
+    edit(config, resolved(inputsOf({ description: "new" })), new Set(["description"]));
+    expect(sourceOf(diskAt(config, "sda"))).toBe("/own");
+  });
+
+  it.each([
+    ["cdrom", "sda", 'the CD drive "sda" holds /own, and the first-boot CD belongs there'],
+    ["disk", "sda", 'the machine has a disk of its own at "sda", where a CD drive is wanted'],
+    ["disk", "sdb", 'the machine has a disk of its own at "sdb", where a CD drive is wanted'],
+    ["cdrom", "sdb", undefined],
+  ] as const)("are not used for ours: a %s at %s", (device, target, fault) => {
+    expect(driveFault(adopted(device, target), target)).toBe(fault);
+  });
+
+  it("are used when they are empty or hold what is ours", () => {
+    expect(driveFault(adopted("cdrom", "sda"), "sda", "/own")).toBeUndefined();
+    expect(driveFault(parseXml("<domain><devices/></domain>", "a definition"), "sda")).toBeUndefined();
   });
 });

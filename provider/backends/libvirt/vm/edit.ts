@@ -13,9 +13,9 @@ import {
 } from "../xml.js";
 import { cpuTree, firmwareTrees, notesOf, tpmTree } from "./definition.js";
 import { cdTree, diskTree, nicTree, SCSI } from "./devices.js";
-import { writeNotes } from "./notes.js";
+import { readNotes, writeNotes } from "./notes.js";
 import { diskAt, disksOf, macOf, nicAt, ourNics, sourceOf } from "./read.js";
-import { CD_DRIVE, type Disk, type Nic, type Resolved, SEED_DRIVE } from "./types.js";
+import { CD_DRIVE, type Disk, type Drive, type Nic, type Resolved, SEED_DRIVE } from "./types.js";
 
 /**
  * Brings a definition to what is wanted, for the properties that changed. Everything else in it stays as it is:
@@ -32,8 +32,7 @@ export function edit(config: Element, machine: Resolved, changed: ReadonlySet<st
   if (changed.has("disks")) editDisks(config, machine.disks, live);
   if (changed.has("networks")) editNics(config, machine.nics, live);
   if (changed.has("cdrom")) setMedium(config, CD_DRIVE, inputs.cdrom, inputs.guest);
-  if (sourceOf(diskAt(config, SEED_DRIVE)) !== machine.seed?.path && seedDriveIsOurs(config, machine))
-    setMedium(config, SEED_DRIVE, machine.seed?.path, inputs.guest);
+  editSeed(config, machine);
   if (changed.size > 0 && machine.virtualisation !== "test") addScsi(config);
   writeNotes(config, notesOf(machine));
 }
@@ -46,11 +45,23 @@ function addScsi(config: Element): void {
   if (disksOf(config).some((d) => attributeAt(d, "target", "bus") === "scsi")) append(devices, SCSI);
 }
 
-/** An adopted machine may have a disk of its own under that name. */
-const seedDriveIsOurs = (config: Element, machine: Resolved): boolean => {
-  const drive = diskAt(config, SEED_DRIVE);
-  return drive === undefined ? machine.seed !== undefined : attribute(drive, "device") === "cdrom";
-};
+/** The drive gets our seed, or loses it. A medium that is not ours (an adopted machine's) stays where it is. */
+function editSeed(config: Element, { seed, inputs }: Resolved): void {
+  const medium = sourceOf(diskAt(config, SEED_DRIVE));
+  const isOurs = medium === undefined || medium === readNotes(config)?.seed?.path;
+  if (medium !== seed?.path && isOurs) setMedium(config, SEED_DRIVE, seed?.path, inputs.guest);
+}
+
+/** Why a CD drive cannot be used: an adopted machine has something of its own under that name. `ours` may lie in it. */
+export function driveFault(config: Element, drive: Drive, ours?: string): string | undefined {
+  const there = diskAt(config, drive);
+  if (there === undefined) return undefined;
+  if (attribute(there, "device") !== "cdrom")
+    return `the machine has a disk of its own at "${drive}", where a CD drive is wanted`;
+  const medium = sourceOf(there);
+  const isFree = drive === CD_DRIVE || medium === undefined || medium === ours;
+  return isFree ? undefined : `the CD drive "${drive}" holds ${medium}, and the first-boot CD belongs there`;
+}
 
 function editCpus(config: Element, { inputs }: Resolved): void {
   const vcpu = ensure(config, "vcpu");
@@ -193,12 +204,7 @@ const occupied = (devices: Element, address: Element): boolean => {
 };
 
 /** Puts a medium into a CD drive of a definition, or takes it out. */
-export function setMedium(
-  config: Element,
-  drive: typeof SEED_DRIVE | typeof CD_DRIVE,
-  path: string | undefined,
-  guest: string | undefined,
-): void {
+export function setMedium(config: Element, drive: Drive, path: string | undefined, guest: string | undefined): void {
   const there = diskAt(config, drive);
   if (there === undefined) {
     if (path !== undefined) append(ensure(config, "devices"), cdTree(drive, path, guest));

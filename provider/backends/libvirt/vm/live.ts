@@ -8,11 +8,11 @@ import { domainChange } from "../rpc/procedures/domain-change.js";
 import type { DomainRef } from "../rpc/types.js";
 import { attribute, attributeAt, type Element, parseXml, toText, write } from "../xml.js";
 import { notesOf } from "./definition.js";
-import { diskTree, nicTree } from "./devices.js";
+import { cdTree, diskTree, nicTree } from "./devices.js";
 import { editNic, setMedium } from "./edit.js";
 import { bareTree } from "./notes.js";
 import { diskAt, disksOf, macOf, nicAt, ourNics, sourceOf } from "./read.js";
-import { CD_DRIVE, type Nic, type Resolved, SEED_DRIVE, type Seed } from "./types.js";
+import { CD_DRIVE, type Drive, type Nic, type Resolved, SEED_DRIVE, type Seed } from "./types.js";
 
 /** How long a guest may take to let go of a device, or to take or give memory, in milliseconds. */
 const GUEST_MS = 30_000;
@@ -44,7 +44,7 @@ export async function applyLive(
     done(property);
   }
   const { path } = running.machine.seed ?? {};
-  if (path !== seed?.path) await swap(running, SEED_DRIVE, path);
+  if (path !== seed?.path || changes.some((c) => c.property === "cloudInit")) await swap(running, SEED_DRIVE, path);
 }
 
 const APPLY: Readonly<Record<string, (running: Running) => Promise<void>>> = {
@@ -183,16 +183,18 @@ async function detach(
 const TRAYS = 5;
 
 /** Changes the medium of a CD drive. A guest that looks at the drive right then closes its tray: it is opened again. */
-async function swap(
-  running: Running,
-  drive: typeof SEED_DRIVE | typeof CD_DRIVE,
-  path: string | undefined,
-): Promise<void> {
+async function swap(running: Running, drive: Drive, path: string | undefined): Promise<void> {
   const { host, dom, machine } = running;
   for (let tray = 1; ; tray++) {
     const live = await liveXml(running);
     const there = diskAt(live, drive);
-    if (there === undefined || sourceOf(there) === path || attribute(there, "device") !== "cdrom") return;
+    if (there === undefined) {
+      const xml = path !== undefined && write(cdTree(drive, path, machine.inputs.guest));
+      // An adopted machine may lack the drive.
+      if (xml) await host.session.call(domainChange.attachDevice, { dom, xml, flags: Affect.live });
+      return;
+    }
+    if (sourceOf(there) === path || attribute(there, "device") !== "cdrom") return;
     setMedium(live, drive, path, machine.inputs.guest);
     try {
       await host.session.call(domainChange.updateDevice, { dom, xml: toText(there), flags: Affect.live });

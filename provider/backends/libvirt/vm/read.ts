@@ -50,7 +50,7 @@ export function readProperties(seen: Seen, recorded: Recorded<Machine> | undefin
     ),
     acceleration: accelerationOf(attribute(live ?? config, "type"), declared.acceleration),
     disks: readDisks(seen, notes, declared.disks),
-    cdrom: either(declared.cdrom, sourceOf(diskAt(config, CD_DRIVE)), live && sourceOf(diskAt(live, CD_DRIVE))),
+    cdrom: either(declared.cdrom, mediumOf(config), live && mediumOf(live)),
     networks: readNics(seen, notes, declared.networks),
     cloudInit: hasSeed(seen, notes) ? undefined : null,
     powerState: powerStateOf(stats),
@@ -128,6 +128,12 @@ export const nicAt = (domain: Element, mac: string): Element | undefined =>
   nicsOf(domain).find((n) => attributeAt(n, "mac", "address")?.toLowerCase() === mac);
 export const sourceOf = (disk: Element | undefined): string | undefined =>
   disk && (attributeAt(disk, "source", "file") ?? attributeAt(disk, "source", "dev"));
+
+/** What lies in the CD drive; an adopted machine may have a disk under that name. */
+const mediumOf = (domain: Element): string | undefined => {
+  const drive = diskAt(domain, CD_DRIVE);
+  return drive && attribute(drive, "device") === "cdrom" ? sourceOf(drive) : undefined;
+};
 
 const hasSeed = ({ config, live }: Seen, notes: Notes | undefined): boolean => {
   const path = notes?.seed?.path;

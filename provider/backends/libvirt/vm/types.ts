@@ -69,3 +69,4 @@ export interface Resolved {
 /** Device names of the two CD drives that every machine has, so that a medium can be put in while it runs. */
 export const SEED_DRIVE = "sda";
 export const CD_DRIVE = "sdb";
+export type Drive = typeof SEED_DRIVE | typeof CD_DRIVE;

@@ -1,19 +1,27 @@
 import type { Change, Step, Update } from "../../../core/driver.js";
-import { isProviderError } from "../../../core/errors.js";
+import { isProviderError, ProviderError } from "../../../core/errors.js";
 import { release } from "../allotment.js";
 import type { LibvirtHost } from "../host.js";
 import { Define, DomainXml } from "../rpc/flags.js";
 import { domains } from "../rpc/procedures/domain.js";
 import { type DomainRef, domainRef } from "../rpc/types.js";
 import { attribute, type Element, find, parseXml, toText } from "../xml.js";
-import { edit } from "./edit.js";
+import { driveFault, edit } from "./edit.js";
 import { applyLive, liveXml } from "./live.js";
 import { type Notes, readNotes } from "./notes.js";
 import { pause, resume, start, stop } from "./power.js";
 import { chooseVirtualisation, resolveDisks, resolveNics } from "./resolve.js";
 import { deleteSeed, seedFor } from "./seed.js";
 import { explainingStart } from "./start-error.js";
-import type { Machine, MachineInputs, MachineObserved, Resolved, Virtualisation } from "./types.js";
+import {
+  CD_DRIVE,
+  type Machine,
+  type MachineInputs,
+  type MachineObserved,
+  type Resolved,
+  SEED_DRIVE,
+  type Virtualisation,
+} from "./types.js";
 import { addressWait } from "./wait.js";
 
 interface Work {
@@ -86,6 +94,7 @@ async function resolveChanged(
   step: Step,
 ): Promise<Resolved> {
   const existing = { config, notes: before };
+  refuseDrives(config, wanted, before);
   const virtualisation = changes.some((c) => c.property === "acceleration")
     ? await chooseVirtualisation(host, wanted.acceleration, step)
     : ((attribute(config, "type") ?? "qemu") as Virtualisation);
@@ -94,6 +103,19 @@ async function resolveChanged(
   const seed = await seedFor(host, { uuid: id, inputs: wanted, nics, disk: disks[0] }, before?.seed);
   const arch = find(config, "os/type")?.getAttribute("arch") ?? "x86_64";
   return { uuid: id, inputs: wanted, virtualisation, arch, disks, nics, seed };
+}
+
+function refuseDrives(config: Element, { cloudInit, cdrom }: MachineInputs, before: Notes | undefined): void {
+  const faults = {
+    cloudInit: cloudInit && driveFault(config, SEED_DRIVE, before?.seed?.path),
+    cdrom: cdrom === undefined ? undefined : driveFault(config, CD_DRIVE),
+  };
+  for (const [property, fault] of Object.entries(faults))
+    if (fault !== undefined)
+      throw new ProviderError("invalid", fault, {
+        where: { property },
+        hint: `Free that name on the host, or leave ${property} out for this machine.`,
+      });
 }
 
 /** Live first, then the definition with what is in effect: a change that fails leaves no definition that lies. */
