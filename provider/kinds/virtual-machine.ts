@@ -14,19 +14,22 @@ const disk = object(
     }),
     volume: text({
       doc: "The volume: a Volume, or the absolute path of one.",
+      onChange: "restart",
       reference: { kind: "Volume", output: "path" },
       check: checkAbsolutePath,
     }),
     path: text({
       doc: "Absolute path of a disk file or block device that is not managed here.",
+      onChange: "restart",
       check: checkAbsolutePath,
     }),
     format: choice(["qcow2", "raw"], {
       doc: "Format of the file. Default: what the host's storage pools say of it, else raw.",
+      onChange: "restart",
       keep: true,
     }),
-    bus: choice(["virtio", "scsi", "sata"], { doc: "How the guest sees it.", default: "virtio" }),
-    readOnly: flag({ doc: "The guest cannot write to it.", default: false }),
+    bus: choice(["virtio", "scsi", "sata"], { doc: "How the guest sees it.", default: "virtio", onChange: "restart" }),
+    readOnly: flag({ doc: "The guest cannot write to it.", default: false, onChange: "restart" }),
   },
   { doc: "One disk." },
 );
@@ -107,7 +110,7 @@ const waitForAddress = object(
     timeout: seconds({ doc: "How long to wait, in seconds or text.", default: 300, min: 1, max: 86400 }),
   },
   {
-    doc: "A creation or start is done only when the guest has an address. Without it nothing is waited for. Never waited for at refresh.",
+    doc: "A creation or start is done only when the guest has an address. Without it nothing is waited for, and at refresh never. An address that the network allots (`managed` addressing) is there before the guest has booted.",
     policy: true,
   },
 );

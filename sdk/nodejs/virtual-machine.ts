@@ -8,22 +8,34 @@ import type { Volume } from "./volume.js";
 export interface VirtualMachineDiskArgs {
   /** Identity of the disk in this list: it stays the same disk when the list's order changes. Default: `disk` and its place. */
   readonly name?: pulumi.Input<string> | undefined;
-  /** The volume: a Volume, or the absolute path of one. */
+  /**
+   * The volume: a Volume, or the absolute path of one.
+   *
+   * A change may need a restart.
+   */
   readonly volume?: pulumi.Input<string> | pulumi.Input<Volume> | undefined;
-  /** Absolute path of a disk file or block device that is not managed here. */
+  /**
+   * Absolute path of a disk file or block device that is not managed here.
+   *
+   * A change may need a restart.
+   */
   readonly path?: pulumi.Input<string> | undefined;
-  /** Format of the file. Default: what the host's storage pools say of it, else raw. */
+  /**
+   * Format of the file. Default: what the host's storage pools say of it, else raw.
+   *
+   * A change may need a restart.
+   */
   readonly format?: pulumi.Input<"qcow2" | "raw"> | undefined;
   /**
    * How the guest sees it.
    *
-   * Default: "virtio".
+   * Default: "virtio". A change may need a restart.
    */
   readonly bus?: pulumi.Input<"virtio" | "scsi" | "sata"> | undefined;
   /**
    * The guest cannot write to it.
    *
-   * Default: false.
+   * Default: false. A change may need a restart.
    */
   readonly readOnly?: pulumi.Input<boolean> | undefined;
 }
@@ -90,7 +102,7 @@ export interface VirtualMachineShutdownArgs {
   readonly onTimeout?: pulumi.Input<"force" | "fail"> | undefined;
 }
 
-/** A creation or start is done only when the guest has an address. Without it nothing is waited for. Never waited for at refresh. */
+/** A creation or start is done only when the guest has an address. Without it nothing is waited for, and at refresh never. An address that the network allots (`managed` addressing) is there before the guest has booted. */
 export interface VirtualMachineWaitForAddressArgs {
   /** Only an address of this interface counts. */
   readonly nic?: pulumi.Input<string> | undefined;
@@ -164,7 +176,7 @@ export interface VirtualMachineShutdown {
   readonly onTimeout: "force" | "fail";
 }
 
-/** A creation or start is done only when the guest has an address. Without it nothing is waited for. Never waited for at refresh. */
+/** A creation or start is done only when the guest has an address. Without it nothing is waited for, and at refresh never. An address that the network allots (`managed` addressing) is there before the guest has booted. */
 export interface VirtualMachineWaitForAddress {
   /** Only an address of this interface counts. */
   readonly nic?: string | undefined;
@@ -271,7 +283,7 @@ export interface VirtualMachineArgs {
    * Default: "ifNeeded".
    */
   readonly restartPolicy?: pulumi.Input<"ifNeeded" | "never"> | undefined;
-  /** A creation or start is done only when the guest has an address. Without it nothing is waited for. Never waited for at refresh. */
+  /** A creation or start is done only when the guest has an address. Without it nothing is waited for, and at refresh never. An address that the network allots (`managed` addressing) is there before the guest has booted. */
   readonly waitForAddress?: pulumi.Input<VirtualMachineWaitForAddressArgs> | undefined;
 }
 
@@ -367,7 +379,7 @@ export class VirtualMachine extends HostResource {
   declare readonly shutdown: pulumi.Output<VirtualMachineShutdown>;
   /** May an update restart the guest? `never` turns a change that needs it into an error at preview. */
   declare readonly restartPolicy: pulumi.Output<"ifNeeded" | "never">;
-  /** A creation or start is done only when the guest has an address. Without it nothing is waited for. Never waited for at refresh. */
+  /** A creation or start is done only when the guest has an address. Without it nothing is waited for, and at refresh never. An address that the network allots (`managed` addressing) is there before the guest has booted. */
   declare readonly waitForAddress: pulumi.Output<VirtualMachineWaitForAddress | undefined>;
   /** What it is doing. */
   declare readonly state: pulumi.Output<"running" | "stopped" | "paused" | "crashed" | "suspended">;
