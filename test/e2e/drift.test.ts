@@ -77,6 +77,7 @@ describe.skipIf(missing !== undefined)(titled("what others change on the host, w
       (text) => !text.includes(macs["second"] ?? "?"),
     );
 
+    await expect(isSettled(lab.stack)).rejects.toThrow("is not empty");
     const shown = await refresh();
     for (const [name, change] of Object.entries({
       "a memory size": /memory +: 134217728 => 167772160/,

@@ -88,19 +88,14 @@ export async function refused(stack: Stack): Promise<string> {
   return all(outcome);
 }
 
-/** Neither the program nor the host has anything that the state does not say. */
-export async function isSettled(stack: Stack): Promise<void> {
-  for (const command of [["preview"], ["refresh", "--preview-only"]]) {
-    const outcome = await stack.run([
-      ...command,
-      "--expect-no-changes",
-      "--non-interactive",
-      "--diff",
-      "--color=never",
-    ]);
-    if (outcome.code !== 0) throw new Error(`pulumi ${command.join(" ")} is not empty:\n${all(outcome)}`);
-  }
+/** A command that finds nothing to do. */
+export async function isEmpty(stack: Stack, ...command: string[]): Promise<void> {
+  const outcome = await stack.run([...command, "--expect-no-changes", "--non-interactive", "--diff", "--color=never"]);
+  if (outcome.code !== 0) throw new Error(`pulumi ${command.join(" ")} is not empty:\n${all(outcome)}`);
 }
+
+/** Program, state and host agree: an update that looks at the host first would do nothing. */
+export const isSettled = (stack: Stack): Promise<void> => isEmpty(stack, "preview", "--refresh");
 
 /** Waits until a text is as it shall be. Limit: 30 s. */
 export const until = (ask: () => Promise<string>, right: (text: string) => boolean): Promise<string> => {

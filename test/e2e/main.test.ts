@@ -1,10 +1,11 @@
-import { writeFile } from "node:fs/promises";
+import { copyFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type GuestPage, guestPage } from "../hosts/guest.js";
 import {
   type Inventory,
   inventory,
+  isEmpty,
   isSettled,
   type Lab,
   missing,
@@ -18,6 +19,8 @@ import {
 
 interface Choices {
   readonly memory?: string;
+  /** Without it the machine gets as much as it begins with. */
+  readonly maxMemory?: string;
   readonly cpus?: number;
   readonly description?: string;
   readonly word?: string;
@@ -37,7 +40,7 @@ const root = new Volume("root", { pool, source: "${c.source ?? lab.image}", size
 ${c.more ? 'const data = new Volume("data", { pool, size: "8MiB", format: "raw" });' : ""}
 const args: VirtualMachineArgs = {
   description: "${description}", firmware: "bios", restartPolicy: "${c.restartPolicy ?? "ifNeeded"}",
-  memory: "${memory}", maxMemory: "256MiB", cpus: ${cpus}, maxCpus: 2,
+  memory: "${memory}", maxMemory: "${c.maxMemory ?? "256MiB"}", cpus: ${cpus}, maxCpus: 2,
   disks: [{ volume: root }${c.more ? ', { name: "data", volume: data }' : ""}],
   networks: [{ network: lan }${c.more ? ', { name: "second", network: lan }' : ""}],
   cloudInit: { userData: "#!/bin/sh\\nmkdir -p /www\\necho ${word} of $(hostname) >/www/index.html\\n" },
@@ -96,7 +99,10 @@ describe.skipIf(missing !== undefined)(titled("the main job, with the real Pulum
     expect(await page("disks"), "the volume has the size that was declared").toMatch(/65536 vda/);
   });
 
-  it("has nothing to do afterwards, and nothing to refresh", () => isSettled(lab.stack));
+  it("has nothing to do afterwards, and nothing to refresh", async () => {
+    await isEmpty(lab.stack, "preview");
+    await isEmpty(lab.stack, "refresh", "--preview-only");
+  });
 
   it("gives memory while it runs, as the preview said", async () => {
     const before = await memory();
@@ -140,33 +146,40 @@ describe.skipIf(missing !== undefined)(titled("the main job, with the real Pulum
 
   const grown: Choices = { memory: "192MiB", cpus: 2, description: "second", more: true, word: "two" };
 
+  const larger: Choices = { memory: "320MiB", maxMemory: "320MiB", cpus: 1 };
+
   it("refuses at preview what the declaration forbids or what would lose data, and names the property", async () => {
-    await write({ ...grown, memory: "512MiB", restartPolicy: "never" });
-    // The maximum is declared too, so that is what is wrong here.
+    await write({ ...grown, memory: "320MiB" });
     expect(await refused(lab.stack)).toContain("maxMemory");
-    await write({ ...grown, cpus: 1, restartPolicy: "never" });
+    await write({ ...grown, ...larger, restartPolicy: "never" });
     expect(await refused(lab.stack)).toMatch(/cpus: this change needs a restart .*restartPolicy is "never"/);
     await write({ ...grown, size: "32MiB" });
     expect(await refused(lab.stack)).toMatch(/size: .*(smaller|shrink)/i);
-    await write({ ...grown, source: join(lab.stack.folder, "Pulumi.yaml") });
+    const other = join(lab.stack.folder, "other.qcow2");
+    await copyFile(lab.image, other);
+    await write({ ...grown, source: other });
     expect(await refused(lab.stack)).toContain("set allowDataLoss to true");
     expect(await page("boot-id")).toBe(bootId);
   });
 
   it("restarts only after the preview has said so and why", async () => {
-    const words = await edit({ ...grown, cpus: 1 });
-    expect(words).toEqual([expect.stringMatching(/^web: cpus: 2 => 1: needs a restart \(.+\)$/)]);
-    await until(
-      () => page("cpus"),
-      (text) => text === "1",
+    const words = await edit({ ...grown, ...larger });
+    expect(words).toEqual(
+      expect.arrayContaining([
+        "web: memory: 192MiB => 320MiB: needs a restart (maxMemory is 256MiB since the last start)",
+        "web: maxMemory: 256MiB => 320MiB: needs a restart (the maximum is set when it starts)",
+        expect.stringMatching(/^web: cpus: 2 => 1: needs a restart \(.+\)$/),
+      ]),
     );
+    expect(await memory()).toBeGreaterThan(256 * 1024);
+    expect(await page("cpus")).toBe("1");
     expect(await page("boot-id")).not.toBe(bootId);
     expect(await page("index.html"), "it booted with the swapped CD").toBe("two of web");
   });
 
   it("unplugs what is declared no more, while it runs", async () => {
     bootId = await page("boot-id");
-    const words = await edit({ ...grown, cpus: 1, more: false });
+    const words = await edit({ ...grown, ...larger, more: false });
     expect(words.join("\n")).not.toMatch(/restart|replace/);
     await until(
       () => page("disks"),

@@ -110,7 +110,7 @@ describe.skipIf(reason !== undefined)(
       await lab.stack.program(`${program(lab)}\nnew crossvisor.Network("more", { cidr: "192.168.63.0/24" });`);
       // A refresh asks the host that the state recorded; without the program also by the recorded login.
       const asked = "uri" in change ? [] : [["refresh", "--run-program", ...YES]];
-      for (const command of [["preview"], ...asked, ["up", ...YES]]) {
+      for (const command of [["preview"], ...asked]) {
         const outcome = await lab.stack.run([...command, "--non-interactive", "--color=never"]);
         expect(outcome.code, all(outcome)).not.toBe(0);
         expect(all(outcome)).toMatch(words);
@@ -121,7 +121,8 @@ describe.skipIf(reason !== undefined)(
 
     it("leaves nothing behind", async () => {
       await set(right());
-      await lab.stack.destroy();
+      // The state keeps the last login that was used, which was wrong: the program brings the right one.
+      await lab.stack.destroy("--run-program");
       expect(await inventory(lab.host)).toEqual(NOTHING);
     });
 
