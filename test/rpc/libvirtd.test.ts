@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
   domainRef,
   domains,
@@ -7,12 +7,18 @@ import {
   isUnknownProcedure,
   libvirtCode,
 } from "../../provider/backends/libvirt/rpc/index.js";
-import { counts, everyProcedure, failure, NEEDED, open, socketPath, trailing } from "./libvirtd.js";
+import { requirements } from "../hosts/requirements.js";
+import { counts, everyProcedure, failure, open, startDaemon, stopDaemon, trailing } from "./libvirtd.js";
 
 import { qemuDriver } from "./qemu-driver.js";
 import { testDriver } from "./test-driver.js";
 
-describe.skipIf(socketPath === undefined)(`libvirtd${socketPath === undefined ? ` (${NEEDED})` : ""}`, () => {
+const missing = requirements();
+
+describe.skipIf(missing !== undefined)(`libvirtd${missing === undefined ? "" : ` (${missing})`}`, () => {
+  beforeAll(startDaemon);
+  afterAll(stopDaemon);
+
   testDriver();
   qemuDriver();
 

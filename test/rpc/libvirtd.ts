@@ -15,15 +15,20 @@ import {
   secrets,
   volumes,
 } from "../../provider/backends/libvirt/rpc/index.js";
+import { type LibvirtHost, startLibvirtd } from "../hosts/libvirtd.js";
 
-/** The socket of a private libvirtd that tests may use, or `undefined`: then there is none here. */
-export const socketPath = process.env["CROSSVISOR_TEST_LIBVIRT_SOCKET"];
+let lab: LibvirtHost | undefined;
 
-export const NEEDED = "needs CROSSVISOR_TEST_LIBVIRT_SOCKET, the socket of a private libvirtd";
+/** Starts the private libvirtd that all tests of this folder use; `stop` ends it. */
+export async function startDaemon(): Promise<void> {
+  lab = await startLibvirtd();
+}
+
+export const stopDaemon = async (): Promise<void> => lab?.stop();
 
 export async function dial(): Promise<Socket> {
-  if (socketPath === undefined) throw new Error(NEEDED);
-  const socket = dialSocket(socketPath);
+  if (lab === undefined) throw new Error("the private libvirtd is not started");
+  const socket = dialSocket(lab.socket);
   await new Promise<void>((resolve, reject) => {
     socket.once("connect", resolve);
     socket.once("error", reject);
