@@ -55,15 +55,3 @@ export const backend = <H>(b: Backend<H>): AnyBackend => ({
     return { identity, engine, close: () => b.close(connection) };
   },
 });
-
-/** The backend that a URI means; throws `invalid` with the known schemes otherwise. */
-export function choose(backends: readonly AnyBackend[], uri: string): AnyBackend {
-  const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(uri)?.[1]?.toLowerCase();
-  const found = backends.find((b) => scheme !== undefined && b.schemes.includes(scheme));
-  if (found) return found;
-  const known = backends.flatMap((b) => b.schemes).join(", ");
-  throw new ProviderError("invalid", `"${uri}" does not begin with a known scheme (${known})`, {
-    where: { property: "crossvisor:uri" },
-    hint: 'Set it to a URI such as "qemu:///system" or "qemu+ssh://user@host/system".',
-  });
-}

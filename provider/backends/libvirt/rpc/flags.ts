@@ -12,14 +12,10 @@ export const DomainXml = { secure: 1, inactive: 2, updateCpu: 4, migratable: 8 }
 export const Affect = { current: 0, live: 1, config: 2 } as const;
 /** `domainChange.*Device`, besides `Affect`. */
 export const Device = { force: 4 } as const;
-/** `domainChange.setVcpus` and `.vcpus`, besides `Affect`. */
-export const Vcpus = { maximum: 4, guest: 8, hotpluggable: 16 } as const;
 /** `domainChange.setMemory`, besides `Affect`. */
 export const Memory = { maximum: 4 } as const;
 /** `domains.shutdown`; 0 lets the driver choose. */
 export const Shutdown = { acpi: 1, agent: 2 } as const;
-/** `domains.destroy`; `removeLogs` since libvirt 8.8. */
-export const Destroy = { graceful: 1, removeLogs: 2 } as const;
 /** `domains.undefine`; `tpm` and `keepTpm` since libvirt 8.9. */
 export const Undefine = {
   managedSave: 1,
@@ -74,26 +70,16 @@ export const ObjectList = {
   autostart: 16,
   noAutostart: 32,
 } as const;
-/** `pools.build`. */
-export const PoolBuild = { new: 0, noOverwrite: 4, overwrite: 8 } as const;
-/** `pools.create`. */
-export const PoolCreate = { withBuild: 1, overwrite: 2, noOverwrite: 4 } as const;
-/** `pools.delete`. */
-export const PoolDelete = { normal: 0, zeroed: 1 } as const;
 /** `pools.xml` and `networks.xml`: what is defined instead of what is live. */
 export const InactiveXml = { inactive: 1 } as const;
 /** `state` of `pools.info`. */
 export const PoolState = { inactive: 0, building: 1, running: 2, degraded: 3, inaccessible: 4 } as const;
 /** `volumes.create` and `.createFrom`; `validate` since libvirt 8.10. */
 export const VolumeCreate = { preallocateMetadata: 1, reflink: 2, validate: 4 } as const;
-/** `volumes.resize`. */
-export const VolumeResize = { allocate: 1, delta: 2, shrink: 4 } as const;
 /** `volumes.infoFlags`. */
 export const VolumeInfo = { allocation: 0, physical: 1 } as const;
 /** `volumes.upload` and `.download`. */
 export const Stream = { sparse: 1 } as const;
-/** `type` of `volumes.info`. */
-export const VolumeType = { file: 0, block: 1, dir: 2, network: 3, netdir: 4, ploop: 5 } as const;
 
 /** `command` of `networks.update`. */
 export const NetworkUpdate = { modify: 1, delete: 2, addLast: 3, addFirst: 4 } as const;
