@@ -8,7 +8,7 @@ import type { DomainRef, NetworkRef } from "../rpc/types.js";
 import { attribute, attributeAt, type Element } from "../xml.js";
 import type { NicNote, Notes } from "./notes.js";
 import { agentConnected } from "./power.js";
-import { nicsOf } from "./read.js";
+import { nicAt } from "./read.js";
 import type { MachineInputs } from "./types.js";
 
 export type Addresses = Readonly<Record<string, readonly string[]>>;
@@ -43,7 +43,7 @@ export async function addressesOf(host: LibvirtHost, asked: Asked): Promise<Addr
 async function ofNic(host: LibvirtHost, { active, config, notes }: Asked, mac: string): Promise<readonly string[]> {
   const note = notes?.nics.find((n) => n.mac === mac);
   if (note?.allotted !== undefined) return [note.allotted.address];
-  const element = nicsOf(config).find((n) => attributeAt(n, "mac", "address")?.toLowerCase() === mac);
+  const element = nicAt(config, mac);
   const uuid = note?.uuid;
   if (!active || element === undefined || attribute(element, "type") !== "network") return [];
   return ofLeases(host, note, uuid ?? (await uuidOf(host, attributeAt(element, "source", "network") ?? "")), mac);

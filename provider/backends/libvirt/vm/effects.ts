@@ -6,7 +6,8 @@ import type { Machine, MachineInputs, MachineObserved } from "./types.js";
 type Judge = (change: Difference, now: MachineObserved | undefined, wanted: MachineInputs) => Verdict;
 
 const LIVE: Verdict = { effect: "live" };
-const runs = (now: MachineObserved | undefined): boolean =>
+/** Whether there is a guest that a change could touch: running, paused or suspended. */
+export const runs = (now: MachineObserved | undefined): boolean =>
   now !== undefined && now.outputs.state !== "stopped" && now.outputs.state !== "crashed";
 
 /** A change of a machine that does not run, or that shall not run any longer, restarts nothing. */

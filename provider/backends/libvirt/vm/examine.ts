@@ -13,8 +13,8 @@ import { definitionFlags } from "../network-ref.js";
 import { DomainXml } from "../rpc/flags.js";
 import { domains } from "../rpc/procedures/domain.js";
 import { volumes } from "../rpc/procedures/storage.js";
-import { attributeAt, parseXml } from "../xml.js";
-import { nicsOf } from "./read.js";
+import { parseXml } from "../xml.js";
+import { macOf, nicsOf } from "./read.js";
 import { KVM_HINT, NETWORK_HINT, NO_KVM, VOLUME_HINT } from "./resolve.js";
 import type { MachineInputs, MachineObserved } from "./types.js";
 
@@ -111,9 +111,9 @@ async function macProblems(
   { networks, owner, name }: Wanted,
   now: MachineObserved | undefined,
 ): Promise<Problem[]> {
-  const chosen = (networks ?? []).flatMap((n, i) => (n.mac === undefined ? [] : [{ mac: n.mac, i }]));
-  if (chosen.length === 0 || Object.values(now?.outputs.macs ?? {}).some((m) => chosen.every((c) => c.mac === m)))
-    return [];
+  const own = new Set(Object.values(now?.outputs.macs ?? {}));
+  const chosen = (networks ?? []).flatMap(({ mac }, i) => (mac === undefined || own.has(mac) ? [] : [{ mac, i }]));
+  if (chosen.length === 0) return [];
   const self = now?.id ?? uuidOf("VirtualMachine", owner ?? "", name ?? "");
   const taken = await host.inventory.share("macs", () => allMacs(host));
   return chosen.flatMap(({ mac, i }) => {
@@ -138,7 +138,7 @@ async function allMacs(host: LibvirtHost) {
         `"${ref.name}"`,
       );
       return nicsOf(xml).map((n) => ({
-        mac: attributeAt(n, "mac", "address")?.toLowerCase(),
+        mac: macOf(n),
         uuid: ref.uuid,
         name: ref.name,
       }));

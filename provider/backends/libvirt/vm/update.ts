@@ -7,6 +7,7 @@ import { domains } from "../rpc/procedures/domain.js";
 import { type DomainRef, domainRef } from "../rpc/types.js";
 import { attribute, type Element, find, parseXml, toText } from "../xml.js";
 import { driveFault, edit } from "./edit.js";
+import { runs } from "./effects.js";
 import { applyLive, liveXml } from "./live.js";
 import { type Notes, readNotes } from "./notes.js";
 import { pause, resume, start, stop } from "./power.js";
@@ -62,15 +63,15 @@ export async function update(
 async function carryOut(work: Work, observed: MachineObserved): Promise<void> {
   const { host, dom, machine, changes, step } = work;
   const wanted = machine.inputs;
-  const runs = observed.outputs.state !== "stopped" && observed.outputs.state !== "crashed";
+  const isUp = runs(observed);
   const restarts = changes.some((c) => c.effect === "restart");
-  if (runs && (restarts || wanted.powerState === "stopped"))
+  if (isUp && (restarts || wanted.powerState === "stopped"))
     await stop(host, await liveXml({ host, dom }), wanted.shutdown, step);
-  if (runs && !restarts && wanted.powerState !== "stopped") await changeRunning(work);
+  if (isUp && !restarts && wanted.powerState !== "stopped") await changeRunning(work);
   else await changeStopped(work);
   const has = (property: string) => changes.some((c) => c.property === property);
   if (has("autostart")) await host.session.call(domains.setAutostart, { dom, autostart: wanted.autostart });
-  const starts = wanted.powerState !== "stopped" && (!runs || restarts);
+  const starts = wanted.powerState !== "stopped" && (!isUp || restarts);
   const wait = starts ? await addressWait(host, machine, step) : async () => undefined;
   await reachPowerState(work, starts, restarts);
   await tidy(work);
