@@ -2,21 +2,8 @@ import type { Driver } from "../core/driver.js";
 import { Engine, type OpenHost } from "../core/engine.js";
 import { ProviderError } from "../core/errors.js";
 import type { Kind } from "../core/kind.js";
+import type { HostSettings } from "../core/settings.js";
 import { type Kinds, kinds } from "../kinds/index.js";
-
-/** How a host is reached. Only `uri` is kept in a state; the rest are secrets or local paths. */
-export interface Settings {
-  readonly uri: string;
-  readonly password?: string;
-  /** Private key, PEM or OpenSSH text. */
-  readonly privateKey?: string;
-  /** Passphrase of private keys. */
-  readonly passphrase?: string;
-  /** Text of a known_hosts file; default: the user's and the machine's files. */
-  readonly knownHosts?: string;
-  /** Path of an OpenSSH client configuration; default `~/.ssh/config`. */
-  readonly sshConfig?: string;
-}
 
 /** One hypervisor: which URIs mean it, how to open a host, and one driver for each kind (exhaustive by type). */
 export interface Backend<H> {
@@ -26,7 +13,7 @@ export interface Backend<H> {
   /** The canonical, secret-free spelling of a URI. Throws `invalid` for one that cannot be understood. */
   identify(uri: string): string;
   /** No I/O: the first step that needs the host connects. */
-  open(settings: Settings): H;
+  open(settings: HostSettings): H;
   close(host: H): Promise<void>;
   readonly drivers: { readonly [N in keyof Kinds]: Driver<Kinds[N], H> };
 }
@@ -36,7 +23,7 @@ export interface AnyBackend {
   readonly name: string;
   readonly schemes: readonly string[];
   identify(uri: string): string;
-  host(settings: Settings): OpenHost;
+  host(settings: HostSettings): OpenHost;
 }
 
 export const backend = <H>(b: Backend<H>): AnyBackend => ({

@@ -1,8 +1,8 @@
 import type { Duplex } from "node:stream";
 import { ProviderError } from "../../core/errors.js";
+import type { HostSettings } from "../../core/settings.js";
 import { localTransport } from "../../transports/local.js";
 import type { Transport } from "../../transports/transport.js";
-import type { Settings } from "../backend.js";
 import type { HostUri } from "./uri.js";
 
 /** How the daemon's socket is reached, again for each connection. */
@@ -16,7 +16,7 @@ export interface Dialer {
  * first, then the monolithic one (remote_sockets.c). Over SSH, where sockets cannot be forwarded or are not where we
  * look, libvirt's own helper finds them (`virt-ssh-helper`, since libvirt 6.8).
  */
-export function dialer(uri: HostUri, settings: Settings): Dialer {
+export function dialer(uri: HostUri, settings: HostSettings): Dialer {
   let transport: Promise<Transport> | undefined;
   const open = () => {
     transport ??= uri.transport === "ssh" ? sshTransport(uri, settings) : Promise.resolve(localTransport());
@@ -65,7 +65,7 @@ function sockets(uri: HostUri): readonly string[] {
   return names.map((name) => `${folder}/${name}`);
 }
 
-async function sshTransport(uri: HostUri, settings: Settings): Promise<Transport> {
+async function sshTransport(uri: HostUri, settings: HostSettings): Promise<Transport> {
   const { sshTransport: open } = await import("../../transports/ssh.js");
   return open({
     host: uri.host ?? "",

@@ -1,4 +1,4 @@
-import type { Settings } from "../backend.js";
+import type { HostSettings } from "../../core/settings.js";
 import { dialer } from "./dial.js";
 import { type Facts, readFacts } from "./facts.js";
 import { Inventory } from "./inventory.js";
@@ -17,7 +17,7 @@ export interface LibvirtHost {
 }
 
 /** Connects nobody: the first call does. `counts` collects the calls, for tests. */
-export function openHost(settings: Settings, counts?: Map<string, number>): LibvirtHost {
+export function openHost(settings: HostSettings, counts?: Map<string, number>): LibvirtHost {
   const uri = parseUri(settings.uri);
   const way = dialer(uri, settings);
   const session = new Session({ uri: uri.driver, dial: () => way.dial(), ...(counts === undefined ? {} : { counts }) });

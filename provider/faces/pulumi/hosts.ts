@@ -1,6 +1,6 @@
 import { subscribe } from "node:diagnostics_channel";
 import type { OpenHost } from "../../core/engine.js";
-import type { HostSettings } from "./settings.js";
+import type { HostSettings } from "../../core/settings.js";
 
 /** Opens a host without asking it anything. Throws `invalid` for a URI that means none. */
 export type Open = (settings: HostSettings) => Promise<OpenHost>;

@@ -2,11 +2,11 @@ import type { Step } from "../../core/driver.js";
 import type { Engine, OpenHost } from "../../core/engine.js";
 import { ProviderError } from "../../core/errors.js";
 import type { Kind } from "../../core/kind.js";
+import type { HostSettings } from "../../core/settings.js";
 import type { Fields } from "../../core/values.js";
 import type { Say } from "./engine-log.js";
 import { Failure } from "./failures.js";
 import type { Hosts } from "./hosts.js";
-import type { HostSettings } from "./settings.js";
 import { type Entry, fingerprint } from "./state.js";
 
 export type AnyEngine = Engine<Kind, unknown>;

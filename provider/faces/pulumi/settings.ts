@@ -1,15 +1,6 @@
 import { ProviderError } from "../../core/errors.js";
+import type { HostSettings } from "../../core/settings.js";
 import { UNKNOWN_TEXT } from "./wire.js";
-
-/** How the host of a stack is reached, as its configuration says it. */
-export interface HostSettings {
-  readonly uri: string;
-  readonly password?: string;
-  readonly privateKey?: string;
-  readonly passphrase?: string;
-  readonly knownHosts?: string;
-  readonly sshConfig?: string;
-}
 
 /** The part of Pulumi's configure request that is used. */
 export interface ConfigureRequest {

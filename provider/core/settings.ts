@@ -1,0 +1,13 @@
+/** How a host is reached. Only `uri` is kept in a state; the rest are secrets or local paths. */
+export interface HostSettings {
+  readonly uri: string;
+  readonly password?: string;
+  /** Private key, PEM or OpenSSH text. */
+  readonly privateKey?: string;
+  /** Passphrase of private keys. */
+  readonly passphrase?: string;
+  /** Text of a known_hosts file; default: the user's and the machine's files. */
+  readonly knownHosts?: string;
+  /** Path of an OpenSSH client configuration; default `~/.ssh/config`. */
+  readonly sshConfig?: string;
+}
