@@ -16,10 +16,11 @@ export interface Dialer {
  * first, then the monolithic one (remote_sockets.c). Over SSH, where sockets cannot be forwarded or are not where we
  * look, libvirt's own helper finds them (`virt-ssh-helper`, since libvirt 6.8).
  */
-export function dialer(uri: HostUri, settings: HostSettings): Dialer {
+export function dialer(uri: HostUri, settings: HostSettings, sshKeepaliveMs?: number): Dialer {
   let transport: Promise<Transport> | undefined;
   const open = () => {
-    transport ??= uri.transport === "ssh" ? sshTransport(uri, settings) : Promise.resolve(localTransport());
+    transport ??=
+      uri.transport === "ssh" ? sshTransport(uri, settings, sshKeepaliveMs) : Promise.resolve(localTransport());
     return transport;
   };
   return {
@@ -65,7 +66,7 @@ function sockets(uri: HostUri): readonly string[] {
   return names.map((name) => `${folder}/${name}`);
 }
 
-async function sshTransport(uri: HostUri, settings: HostSettings): Promise<Transport> {
+async function sshTransport(uri: HostUri, settings: HostSettings, keepalive?: number): Promise<Transport> {
   const { sshTransport: open } = await import("../../transports/ssh.js");
   return open({
     host: uri.host ?? "",
@@ -78,5 +79,6 @@ async function sshTransport(uri: HostUri, settings: HostSettings): Promise<Trans
     knownHosts: settings.knownHosts ?? uri.knownHosts,
     hostKeyCheck: uri.noVerify ? "off" : undefined,
     configFile: settings.sshConfig,
+    keepalive,
   });
 }

@@ -2,7 +2,7 @@ import type { HostSettings } from "../../core/settings.js";
 import { dialer } from "./dial.js";
 import { type Facts, readFacts } from "./facts.js";
 import { Inventory } from "./inventory.js";
-import { Session } from "./rpc/session.js";
+import { type Limits, Session } from "./rpc/session.js";
 import { type HostUri, parseUri } from "./uri.js";
 import { Watch } from "./watch.js";
 
@@ -16,11 +16,11 @@ export interface LibvirtHost {
   close(): Promise<void>;
 }
 
-/** Connects nobody: the first call does. `counts` collects the calls, for tests. */
-export function openHost(settings: HostSettings, counts?: Map<string, number>): LibvirtHost {
+/** Connects nobody: the first call does. `counts` collects the calls, and `limits` makes waits short, for tests. */
+export function openHost(settings: HostSettings, counts?: Map<string, number>, limits: Limits = {}): LibvirtHost {
   const uri = parseUri(settings.uri);
-  const way = dialer(uri, settings);
-  const session = new Session({ uri: uri.driver, dial: () => way.dial(), ...(counts === undefined ? {} : { counts }) });
+  const way = dialer(uri, settings, limits.sshKeepaliveMs);
+  const session = new Session({ uri: uri.driver, dial: () => way.dial(), counts, ...limits });
   let facts: Promise<Facts> | undefined;
   return {
     uri,

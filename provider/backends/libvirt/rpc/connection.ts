@@ -29,6 +29,8 @@ export interface ConnectionOptions {
   /** Milliseconds of silence after which the daemon is pinged; after `keepaliveCount` (default 5) of them without any byte the connection is lost. Default: never. */
   readonly keepaliveMs?: number | undefined;
   readonly keepaliveCount?: number | undefined;
+  /** Milliseconds for which a transfer may stand still before the connection is given up. Default: for ever. */
+  readonly stallMs?: number | undefined;
   /** Counts the calls that were sent, by the procedure's name. Several connections may share one. */
   readonly counts?: Map<string, number> | undefined;
   /** Called once when the connection ends, whatever the reason. */
@@ -83,7 +85,8 @@ export class Connection {
     });
     const { keepaliveMs, keepaliveCount } = options;
     if (keepaliveMs !== undefined) {
-      startKeepalive(this.link, { keepaliveMs, keepaliveCount }, () => this.slots.free > 0 && this.streams.size === 0);
+      const busy = { full: () => this.slots.free === 0, streams: () => this.streams.size > 0 };
+      startKeepalive(this.link, { keepaliveMs, keepaliveCount }, busy);
     }
   }
 
@@ -260,7 +263,7 @@ export class Connection {
   private async openStream<A>(procedure: Procedure<A, unknown>, args: A, patience: Patience): Promise<OpenStream> {
     const opened: { stream: ServerStream; serial: number }[] = [];
     const opens = (serial: number): ServerStream => {
-      const stream = new ServerStream(this.link, addressOf(procedure, serial), procedure.name);
+      const stream = new ServerStream(this.link, addressOf(procedure, serial), procedure.name, this.options.stallMs);
       opened.push({ stream, serial });
       return stream;
     };

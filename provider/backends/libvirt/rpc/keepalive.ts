@@ -5,27 +5,35 @@ export interface KeepaliveOptions {
   readonly keepaliveCount?: number | undefined;
 }
 
+/** How many times longer a link may be silent while pings would not be read. */
+const UNREAD = 5;
+
 /**
- * Pings a silent daemon, and gives the link up after several pings without any byte. Only while `fair()`: a daemon
- * does not read pings while its limit of calls is reached, nor behind the data of a stream.
+ * Pings a silent daemon, and gives the link up after several pings without any byte. A daemon does not read pings while
+ * its limit of calls is reached: while `full()` none is sent, and the silence may last longer. Quick calls are among the
+ * unanswered ones then, so a silence of minutes is no work. Behind the data of a stream (`streams()`) pings are not read
+ * either; a transfer watches its own progress.
  * A ping is answered by every libvirtd, without having been asked for by `SUPPORTS_FEATURE`.
  */
-export function startKeepalive(link: Link, options: KeepaliveOptions, fair: () => boolean): void {
+export function startKeepalive(
+  link: Link,
+  options: KeepaliveOptions,
+  { full, streams }: { readonly full: () => boolean; readonly streams: () => boolean },
+): void {
   const { keepaliveMs, keepaliveCount = 5 } = options;
   let seen = link.received;
-  let unanswered = 0;
+  let silent = 0;
   const timer = setInterval(() => {
     if (link.error !== undefined) return clearInterval(timer);
-    if (link.received !== seen || !fair()) {
+    if (link.received !== seen || streams()) {
       seen = link.received;
-      unanswered = 0;
+      silent = 0;
       return;
     }
-    if (unanswered >= keepaliveCount) {
-      return link.fail(new Error(`no sign of life for ${(keepaliveMs * (keepaliveCount + 1)) / 1000} s`));
-    }
-    unanswered++;
-    link.ping();
+    silent++;
+    if (silent > keepaliveCount * (full() ? UNREAD : 1))
+      return link.fail(new Error(`no sign of life for ${(keepaliveMs * silent) / 1000} s`));
+    if (!full()) link.ping();
   }, keepaliveMs);
   timer.unref();
 }

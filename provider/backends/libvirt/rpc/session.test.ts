@@ -7,7 +7,7 @@ import { connect } from "./procedures/connect.js";
 import { domains } from "./procedures/domain.js";
 import { events } from "./procedures/event.js";
 import { volumes } from "./procedures/storage.js";
-import { Session } from "./session.js";
+import { type Limits, Session } from "./session.js";
 import type { Chunk } from "./streams.js";
 import { domainRef } from "./types.js";
 import { MessageType, Program, Status } from "./wire.js";
@@ -44,8 +44,8 @@ class ScriptedHost {
 
 describe("Session", () => {
   const sessions: Session[] = [];
-  const open = (host: ScriptedHost): Session => {
-    const session = new Session({ uri: "qemu:///system", dial: host.dial });
+  const open = (host: ScriptedHost, limits: Limits = {}): Session => {
+    const session = new Session({ uri: "qemu:///system", dial: host.dial, ...limits });
     sessions.push(session);
     return session;
   };
@@ -174,6 +174,29 @@ describe("Session", () => {
     expect(session.counts.has("event.deregisterDomain")).toBe(false);
     await other();
     expect(session.counts.get("event.deregisterDomain")).toBe(1);
+  });
+
+  it("gives a transfer up that is not opened, that stands still or whose end is not confirmed", async () => {
+    const host = new ScriptedHost((frame, peer) => {
+      if (isCallOf(volumes.upload, frame)) peer.reply(frame, volumes.upload, undefined);
+    });
+    const impatient = { quickMs: 50, stallMs: 50 };
+    const source = async function* (bytes: number): AsyncGenerator<Chunk> {
+      yield Buffer.alloc(bytes);
+    };
+    const unconfirmed = failure(open(host, impatient).upload(volumes.upload, whole, source(1)));
+    expect(await unconfirmed).toMatchObject({ code: "dropped", fact: expect.stringContaining("stood still") });
+    const stuck = open(host, impatient).upload(volumes.upload, whole, source(64 * 2 ** 20));
+    await vi.waitFor(() => expect(host.peers).toHaveLength(2));
+    host.peers[1]?.duplex.pause();
+    expect(await failure(stuck)).toMatchObject({ code: "dropped", fact: expect.stringContaining("stood still") });
+    const mute = open(new ScriptedHost(), impatient).upload(volumes.upload, whole, source(1));
+    expect(await failure(mute)).toMatchObject({ code: "timeout" });
+  });
+
+  it("gives a slow call up in the end", async () => {
+    const error = await failure(open(new ScriptedHost(), { slowMs: 20 }).call(domains.create, { dom, flags: 0 }));
+    expect(error).toMatchObject({ code: "timeout", fact: "domain.create had no answer within 20 ms" });
   });
 
   it("ends waiting for the host when the caller aborts", async () => {

@@ -16,21 +16,30 @@ import type { Sent } from "./transfer.js";
 export const DIALS = 3;
 /** Milliseconds before the second attempt; it doubles with each further one, with up to half of it more at random. */
 const BACKOFF = 100;
-/** Milliseconds for the three calls that open a connection. */
-const OPENING = 30_000;
-/** Milliseconds a quick call may take unless the caller says otherwise. Slow ones have no limit of their own. */
-const QUICK = 120_000;
+/** How long is waited for a host, in milliseconds. */
+export interface Limits {
+  /** For the three calls that open a connection. Default 30 s. */
+  readonly openingMs?: number | undefined;
+  /** A quick call may take so long, unless the caller says otherwise. Default 2 min. */
+  readonly quickMs?: number | undefined;
+  /** A slow one, which starts a guest or copies a disk on the host. Default 24 h: a disk may have terabytes. */
+  readonly slowMs?: number | undefined;
+  /** A transfer may stand still for so long. Default 10 min: the host may have to write all that it took in. */
+  readonly stallMs?: number | undefined;
+  /** See `ConnectionOptions`; default 20 s and 3 for the control connection. */
+  readonly keepaliveMs?: number | undefined;
+  readonly keepaliveCount?: number | undefined;
+  /** Silence after which an SSH server is asked whether it lives; the third question without an answer ends it. Default 15 s. */
+  readonly sshKeepaliveMs?: number | undefined;
+}
 
-export interface SessionOptions {
+export interface SessionOptions extends Limits {
   /** The driver as the daemon names it: `qemu:///system`, `test:///default`. */
   readonly uri: string;
   /** Opens a byte stream to the daemon's socket. Called for each connection. */
   readonly dial: () => Promise<Duplex>;
   /** Counts the calls of all connections, by the procedure's name. */
   readonly counts?: Map<string, number> | undefined;
-  /** See `ConnectionOptions`; default 20 s and 3 for the control connection. */
-  readonly keepaliveMs?: number | undefined;
-  readonly keepaliveCount?: number | undefined;
 }
 
 /**
@@ -41,6 +50,7 @@ export interface SessionOptions {
 export class Session {
   /** Calls sent, by the procedure's name. */
   readonly counts: Map<string, number>;
+  private readonly limits: ReturnType<typeof limitsOf>;
   private control: Promise<Connection> | undefined;
   private closed = false;
   private readonly bulk: BulkConnections;
@@ -48,6 +58,7 @@ export class Session {
 
   constructor(private readonly options: SessionOptions) {
     this.counts = options.counts ?? new Map();
+    this.limits = limitsOf(options);
     this.bulk = new BulkConnections((signal) => this.connect({}, signal));
     this.subscriptions = new Subscriptions(() => this.live());
   }
@@ -57,7 +68,7 @@ export class Session {
    * dead is sent on a new one, up to `DIALS` times in all.
    */
   async call<A, R>(procedure: Procedure<A, R>, args: NoInfer<A>, patience: Patience = {}): Promise<R> {
-    const timeoutMs = patience.timeoutMs ?? (procedure.slow ? undefined : QUICK);
+    const timeoutMs = patience.timeoutMs ?? (procedure.slow ? this.limits.slowMs : this.limits.quickMs);
     for (let attempt = 1; ; attempt++) {
       const connection = await this.live(patience.signal);
       try {
@@ -77,7 +88,7 @@ export class Session {
   ): Promise<Sent> {
     const connection = await this.transfer(procedure.name, patience.signal);
     try {
-      return await connection.upload(procedure, args, source, patience);
+      return await connection.upload(procedure, args, source, this.opening(patience));
     } finally {
       this.bulk.release(connection);
     }
@@ -91,7 +102,7 @@ export class Session {
   ): AsyncGenerator<ReceivedChunk, void, undefined> {
     const connection = await this.transfer(procedure.name, patience.signal);
     try {
-      yield* connection.download(procedure, args, patience);
+      yield* connection.download(procedure, args, this.opening(patience));
     } finally {
       this.bulk.release(connection);
     }
@@ -118,6 +129,10 @@ export class Session {
         () => {},
       ),
     ]);
+  }
+
+  private opening(patience: Patience): Patience {
+    return { ...patience, timeoutMs: patience.timeoutMs ?? this.limits.quickMs };
   }
 
   private async transfer(what: string, signal: AbortSignal | undefined): Promise<Connection> {
@@ -150,7 +165,7 @@ export class Session {
   }
 
   private async openControl(onLost: () => void): Promise<Connection> {
-    const { keepaliveMs = 20_000, keepaliveCount = 3 } = this.options;
+    const { keepaliveMs, keepaliveCount } = this.limits;
     const connection = await this.connect({ keepaliveMs, keepaliveCount, onLost });
     try {
       await this.subscriptions.restore(connection);
@@ -177,8 +192,9 @@ export class Session {
       throw error instanceof ProviderError ? error : notReached(error);
     });
     try {
-      const patience = { timeoutMs: OPENING, signal };
-      const connection = await Connection.open(duplex, this.options.uri, { ...options, counts: this.counts }, patience);
+      const { openingMs, stallMs } = this.limits;
+      const about = { ...options, stallMs, counts: this.counts };
+      const connection = await Connection.open(duplex, this.options.uri, about, { timeoutMs: openingMs, signal });
       if (!this.closed) return connection;
       connection.destroy();
       throw sessionClosed();
@@ -187,6 +203,18 @@ export class Session {
       throw error;
     }
   }
+}
+
+function limitsOf(given: Limits) {
+  const {
+    openingMs = 30_000,
+    quickMs = 120_000,
+    slowMs = 86_400_000,
+    stallMs = 600_000,
+    keepaliveMs = 20_000,
+    keepaliveCount = 3,
+  } = given;
+  return { openingMs, quickMs, slowMs, stallMs, keepaliveMs, keepaliveCount };
 }
 
 const sessionClosed = (): ProviderError => new ProviderError("unreachable", "the session with the host was closed");

@@ -34,6 +34,7 @@ export class ServerStream {
     private readonly link: Link,
     private readonly address: Pick<Header, "program" | "procedure" | "serial">,
     private readonly what: string,
+    private readonly stallMs?: number,
   ) {}
 
   /** Takes a message of the daemon. Throws when it is unreadable. */
@@ -66,7 +67,7 @@ export class ServerStream {
   /** Sends bytes in messages of at most 1 MiB, each when the transport has taken the one before. */
   async send(bytes: Uint8Array): Promise<void> {
     for (let at = 0; at < bytes.length; at += MESSAGE) {
-      await this.during(this.link.ready());
+      await this.moving(this.during(this.link.ready()));
       this.message(MessageType.stream, Status.more, bytes.subarray(at, at + MESSAGE));
     }
   }
@@ -75,7 +76,7 @@ export class ServerStream {
     if (length === 0) return;
     const writer = new XdrWriter(12);
     holeBody.write(writer, { length });
-    await this.during(this.link.ready());
+    await this.moving(this.during(this.link.ready()));
     this.message(MessageType.hole, Status.more, writer.done());
   }
 
@@ -130,10 +131,20 @@ export class ServerStream {
   }
 
   private async changed(): Promise<void> {
-    await new Promise<void>((resolve) => {
+    const woken = new Promise<void>((resolve) => {
       this.wake = resolve;
     });
+    await this.moving(woken);
     this.wake = undefined;
+  }
+
+  /** Waits for the daemon's next move; one that stands still for too long loses the link. */
+  private async moving(step: Promise<void>): Promise<void> {
+    const { stallMs } = this;
+    if (stallMs === undefined) return await step;
+    const still = () => this.link.fail(new Error(`the transfer stood still for ${stallMs / 1000} s`));
+    const timer = setTimeout(still, stallMs);
+    await step.finally(() => clearTimeout(timer));
   }
 
   private end(failure?: ProviderError): void {
