@@ -43,7 +43,7 @@ describe("the Node.js SDK", () => {
       __provider: 'exports.handler = () => require("crossvisor/runtime").provider("StoragePool");',
       __urn: await urn(pool),
       name: "pool",
-      owner: "shop/live",
+      owner: "shop/live/pool",
       path: "/srv/pool",
     });
   });
@@ -53,6 +53,7 @@ describe("the Node.js SDK", () => {
     const net = new sdk.Network("inner", { mode: "private" }, { parent });
     expect((await inputsOf(net, "inner"))["__urn"]).toBe(await urn(net));
     expect((await inputsOf(net, "inner"))["__urn"]).toContain("my:mod:Web$");
+    expect((await inputsOf(net, "inner"))["owner"]).toBe("shop/live/my:mod:Web/inner");
   });
 
   it("takes a resource for a reference, also in lists and outputs, and leaves its neighbours known", async () => {

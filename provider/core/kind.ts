@@ -18,6 +18,11 @@ export interface Kind<N extends string = string, P extends Properties = Properti
   readonly outputs: O;
   /** What spans properties. Values that are not known yet are `undefined` under their key, so a rule objects only to what it can see. */
   rules?(declared: Partial<Normal<P>>): readonly Problem[];
+  /**
+   * Why two declared resources of this kind cannot be on one host together, as problems of `mine`; `who` names the other
+   * one. Values that are not known yet are `undefined`.
+   */
+  clash?(mine: Partial<Normal<P>>, other: Partial<Normal<P>>, who: string): readonly Problem[];
   /** Why the declaration's own policy forbids an effect, with the remedy; `undefined` when it allows it. */
   forbids?(effect: Effect, declared: Partial<Normal<P>>): string | undefined;
 }

@@ -1,3 +1,4 @@
+import type { Problem } from "../core/kind.js";
 import { text } from "../core/schema.js";
 
 /** Names that every hypervisor and file system here takes: no path, no white space at the ends, no control characters. */
@@ -39,3 +40,14 @@ export const common = {
     policy: true,
   }),
 } as const;
+
+interface Named {
+  readonly name?: string | undefined;
+  readonly adopt?: string | undefined;
+}
+
+/** Two resources that declare the same name mean the same object: one would change or delete what is the other's. */
+export const sameName = (mine: Named, other: Named, who: string): Problem[] =>
+  mine.name !== undefined && mine.name === other.name
+    ? [{ path: "name", reason: `"${mine.name}" is declared by ${who} too: give each a name of its own` }]
+    : [];

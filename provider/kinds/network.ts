@@ -1,7 +1,7 @@
 import { kind, type Problem } from "../core/kind.js";
 import { choice, flag, integer, list, type Normal, object, text } from "../core/schema.js";
-import { checkCidr4, checkIPv4, checkMac, gatewayOf, hasGuest, parseCidr, toNumber } from "./address.js";
-import { checkHostName, checkName, checkText, common } from "./common.js";
+import { checkCidr4, checkIPv4, checkMac, gatewayOf, hasGuest, overlaps, parseCidr, toNumber } from "./address.js";
+import { checkHostName, checkName, checkText, common, sameName } from "./common.js";
 
 const range = object(
   {
@@ -105,7 +105,27 @@ export const Network = kind({
     host: text({ doc: "The host it is on.", required: true }),
   },
   rules: (declared) => [...modeRules(declared), ...addressRules(declared), ...dnsRules(declared)],
+  clash: (mine, other, who) => [...sameName(mine, other, who), ...sharedAddresses(mine, other, who)],
 });
+
+/** Addresses on two networks have no one way to them; a bridge that the host makes belongs to one network. */
+function sharedAddresses(mine: Declared, other: Declared, who: string): Problem[] {
+  const [a, b] = [mine, other].map(({ cidr }) => (cidr === undefined ? undefined : parseCidr(cidr)));
+  const made = mine.mode !== "bridged" && other.mode !== "bridged";
+  return [
+    ...(a !== undefined && b !== undefined && overlaps(a, b)
+      ? [{ path: "cidr", reason: `overlaps with ${other.cidr} of ${who}: choose another one` }]
+      : []),
+    ...(made && mine.bridge !== undefined && mine.bridge === other.bridge
+      ? [
+          {
+            path: "bridge",
+            reason: `"${mine.bridge}" is the bridge of ${who} too: leave it out, or choose another one`,
+          },
+        ]
+      : []),
+  ];
+}
 
 function modeRules(declared: Declared): Problem[] {
   const { mode, dhcp, dns, cidr, addressing } = declared;

@@ -1,6 +1,6 @@
 import { kind } from "../core/kind.js";
 import { choice, flag, text } from "../core/schema.js";
-import { checkAbsolutePath, checkName, common } from "./common.js";
+import { checkAbsolutePath, checkName, common, sameName } from "./common.js";
 
 export const StoragePool = kind({
   name: "StoragePool",
@@ -35,4 +35,10 @@ export const StoragePool = kind({
     active: flag({ doc: "Whether it is started.", required: true }),
     host: text({ doc: "The host it is on.", required: true }),
   },
+  clash: (mine, other, who) => [
+    ...sameName(mine, other, who),
+    ...(mine.path !== undefined && mine.path === other.path
+      ? [{ path: "path", reason: `"${mine.path}" is the directory of ${who} too: give each one of its own` }]
+      : []),
+  ],
 });

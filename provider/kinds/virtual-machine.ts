@@ -1,7 +1,7 @@
 import { kind, type Problem } from "../core/kind.js";
 import { bytes, choice, flag, integer, list, map, type Normal, object, seconds, text } from "../core/schema.js";
 import { checkCidr, checkIPv4, checkMac } from "./address.js";
-import { checkAbsolutePath, checkName, checkText, common } from "./common.js";
+import { checkAbsolutePath, checkName, checkText, common, sameName } from "./common.js";
 
 const MIB = 2 ** 20;
 
@@ -218,6 +218,7 @@ export const VirtualMachine = kind({
     host: text({ doc: "The host it is on.", required: true }),
   },
   rules: (d) => [...sizeRules(d), ...deviceRules(d)],
+  clash: (mine, other, who) => [...sameName(mine, other, who), ...sharedDevices(mine, other, who)],
   forbids: (effect, { restartPolicy }) =>
     effect !== "live" && restartPolicy === "never"
       ? 'restartPolicy is "never": set it to "ifNeeded", or stop the machine first'
@@ -267,6 +268,26 @@ function deviceRules({ disks, networks, waitForAddress: wait }: Declared): Probl
   const names = networks?.map((n: Nic | undefined) => n?.name);
   if (wait?.nic !== undefined && names !== undefined && !names.includes(undefined) && !names.includes(wait.nic))
     problems.push({ path: "waitForAddress.nic", reason: `"${wait.nic}" is not the name of an interface in networks` });
+  return problems;
+}
+
+/** A file that two machines write to is destroyed, and a MAC or an address that two have reaches neither. */
+function sharedDevices(mine: Declared, other: Declared, who: string): Problem[] {
+  const problems: Problem[] = [];
+  const files = other.disks?.flatMap((d: Disk | undefined) => (d?.readOnly === false ? [d.volume ?? d.path] : []));
+  mine.disks?.forEach((d: Disk | undefined, i) => {
+    const path = d?.volume ?? d?.path;
+    if (path !== undefined && d?.readOnly === false && files?.includes(path))
+      problems.push({ path: `disks[${i}]`, reason: `"${path}" is a disk of ${who} too, and both write to it` });
+  });
+  const nics: readonly (Nic | undefined)[] = other.networks ?? [];
+  mine.networks?.forEach((n: Nic | undefined, i) => {
+    if (n?.mac !== undefined && nics.some((o) => o?.mac === n.mac))
+      problems.push({ path: `networks[${i}].mac`, reason: `"${n.mac}" is the MAC of ${who} too: choose another` });
+    const sharing = (o: Nic | undefined) => o?.address === n?.address && o?.network === n?.network;
+    if (n?.address !== undefined && n.network !== undefined && nics.some(sharing))
+      problems.push({ path: `networks[${i}].address`, reason: `"${n.address}" is an address of ${who} too` });
+  });
   return problems;
 }
 

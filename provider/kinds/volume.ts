@@ -1,6 +1,6 @@
 import { kind, type Problem } from "../core/kind.js";
 import { bytes, choice, flag, integer, text } from "../core/schema.js";
-import { checkAbsolutePath, checkName, checkText, common } from "./common.js";
+import { checkAbsolutePath, checkName, checkText, common, sameName } from "./common.js";
 
 const SECTOR = 512;
 
@@ -83,6 +83,7 @@ export const Volume = kind({
       problems.push({ path: "format", reason: 'must be "qcow2" with `base`: a raw file cannot lie over another' });
     return problems;
   },
+  clash: (mine, other, who) => (mine.pool !== undefined && mine.pool === other.pool ? sameName(mine, other, who) : []),
   forbids: (effect, { allowDataLoss }) =>
     effect === "replace" && allowDataLoss !== true
       ? "a replacement destroys what the volume holds: set allowDataLoss to true if that is meant"

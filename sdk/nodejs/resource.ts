@@ -23,6 +23,7 @@ export const stubOf = (kind: string): string =>
 export abstract class HostResource extends pulumi.CustomResource {
   protected constructor(facts: KindFacts, name: string, args: object, opts: pulumi.CustomResourceOptions = {}) {
     const type = typeOf(facts.kind);
+    const urn = urnOf(name, type, opts);
     super(
       type,
       name,
@@ -30,9 +31,9 @@ export abstract class HostResource extends pulumi.CustomResource {
         ...Object.fromEntries(facts.outputs.map((output) => [output, undefined])),
         name,
         ...given(args, facts),
-        owner: `${pulumi.getProject()}/${pulumi.getStack()}`,
+        owner: urn.then((known) => ownerOf(known, name, type)),
         __provider: stubOf(facts.kind),
-        __urn: urnOf(name, type, opts),
+        __urn: urn,
       },
       opts,
     );
@@ -44,6 +45,24 @@ const urnOf = (name: string, type: string, opts: pulumi.CustomResourceOptions): 
   new Promise((resolve) => {
     pulumi.createUrn(name, type, opts.parent).apply(resolve);
   });
+
+/**
+ * Whose an object is: the project, the stack and the resource, with the types of the components it stands in. Another
+ * resource of the same stack is somebody else: when a resource is renamed without an alias, Pulumi makes the new one
+ * before it deletes the old one, and both would mean the same object.
+ */
+const ownerOf = (urn: string, name: string, type: string): string => {
+  const types =
+    urn
+      .slice(0, urn.length - `::${name}`.length)
+      .split("::")
+      .at(-1) ?? type;
+  const parents = types
+    .slice(0, -type.length)
+    .split("$")
+    .filter((one) => one !== "");
+  return [pulumi.getProject(), pulumi.getStack(), ...parents, name].join("/");
+};
 
 /** Where the walk is, and what it collects. */
 interface Walk {

@@ -68,7 +68,7 @@ describe.skipIf(skipped !== "")(
         memory: 2 ** 30,
         cpus: 1,
         name: "web",
-        owner: "lab/test",
+        owner: "lab/test/web",
         host: `memory://${host}`,
       });
       expect(JSON.stringify(preview)).not.toContain(SECRET);

@@ -1,6 +1,6 @@
 import { check as checkStatic } from "../../core/engine.js";
 import type { Problem } from "../../core/kind.js";
-import type { Fields } from "../../core/values.js";
+import { type Fields, knownPart } from "../../core/values.js";
 import { toFailure, words } from "./failures.js";
 import { resolved } from "./references.js";
 import { type AnyEngine, configured, type Inputs, type Session } from "./session.js";
@@ -31,6 +31,9 @@ export async function checkInputs(s: Session, olds: Fields, news: Fields): Promi
   const failures = answer.problems.map(failure);
   if (open instanceof Error) failures.push({ property: "", reason: open.message });
 
+  if (failures.length === 0 && host !== undefined && sent.urn !== undefined)
+    failures.push(...clashes(s, { host: host.identity, urn: sent.urn, declared }));
+
   const past = Object.keys(olds).length === 0 ? undefined : recorded(s.kind, olds).declared;
   const key = fingerprint(declared);
   const replacement = past === undefined && s.checked.get(key)?.compared === true;
@@ -38,6 +41,24 @@ export async function checkInputs(s: Session, olds: Fields, news: Fields): Promi
   if (failures.length === 0 && engine !== undefined && past === undefined && !replacement)
     failures.push(...(await examined(engine, declared)));
   return { inputs: inputsOf(s.kind, declared, { stub: sent.stub, host: host?.identity }), failures };
+}
+
+interface Declaration {
+  readonly host: string;
+  readonly urn: string;
+  readonly declared: Fields;
+}
+
+/** What cannot stand beside another resource of the program, which no host may know yet. */
+function clashes({ kind, declared: all }: Session, { host, urn, declared }: Declaration): CheckFailure[] {
+  const beside = all.get(host) ?? new Map<string, Fields>();
+  all.set(host, beside);
+  const known = knownPart(declared) as Fields;
+  beside.set(urn, known);
+  const found = [...beside].filter(([other]) => other !== urn);
+  return found.flatMap(([other, theirs]) =>
+    (kind.clash?.(known as never, theirs as never, `the resource "${other.split("::").at(-1)}"`) ?? []).map(failure),
+  );
 }
 
 const failure = ({ path, reason }: Problem): CheckFailure => ({ property: path, reason });

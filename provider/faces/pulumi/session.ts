@@ -33,6 +33,8 @@ export interface Session extends World {
   readonly kind: Kind;
   /** By fingerprint of the checked declaration. */
   readonly checked: Map<string, Checked>;
+  /** What this process has checked last of each resource, by host and URN: two of them may mean the same thing. */
+  readonly declared: Map<string, Map<string, Fields>>;
   /**
    * The process hands a provider out before `configure` has ended, and keeps it after a failure: every step waits for
    * this promise, which is set before anything else can run and keeps a rejection.
@@ -43,7 +45,7 @@ export interface Session extends World {
 export function session(kind: Kind, world: World): Session {
   const ready = Promise.reject(new Failure("the provider was not configured"));
   ready.catch(() => undefined);
-  return { ...world, kind, checked: new Map(), ready };
+  return { ...world, kind, checked: new Map(), declared: new Map(), ready };
 }
 
 /** The configured host; `undefined` when a preview does not know it yet. */
