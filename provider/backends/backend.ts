@@ -1,6 +1,7 @@
 import type { Driver } from "../core/driver.js";
 import { Engine, type OpenHost } from "../core/engine.js";
 import { ProviderError } from "../core/errors.js";
+import type { Finding, Look } from "../core/finding.js";
 import type { Kind } from "../core/kind.js";
 import type { HostSettings } from "../core/settings.js";
 import { type Kinds, kinds } from "../kinds/index.js";
@@ -15,6 +16,12 @@ export interface Backend<H> {
   /** No I/O: the first step that needs the host connects. */
   open(settings: HostSettings): H;
   close(host: H): Promise<void>;
+  /**
+   * What is there of all that declarations may need, and what is not, each with its remedy. Leaves nothing on the host.
+   * Never throws for what is wrong with the host, not even when it cannot be reached, and ends within minutes whatever
+   * the host does: what could not be found out is `unknown`.
+   */
+  diagnose(host: H, look: Look): Promise<readonly Finding[]>;
   readonly drivers: { readonly [N in keyof Kinds]: Driver<Kinds[N], H> };
 }
 
@@ -39,6 +46,6 @@ export const backend = <H>(b: Backend<H>): AnyBackend => ({
       if (!kind || !driver) throw new ProviderError("bug", `there is no kind "${name}"`);
       return new Engine(kind, driver, { name: identity, connection });
     };
-    return { identity, engine, close: () => b.close(connection) };
+    return { identity, engine, diagnose: (look) => b.diagnose(connection, look), close: () => b.close(connection) };
   },
 });

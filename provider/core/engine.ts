@@ -2,6 +2,7 @@ import { checkFields } from "./check.js";
 import { project } from "./compare.js";
 import type { Driver, Observed, Step, Support } from "./driver.js";
 import { ProviderError, placed, within } from "./errors.js";
+import type { Finding, Look } from "./finding.js";
 import type { InputsOf, Kind, OutputsOf, Problem } from "./kind.js";
 import { type Plan, plan } from "./plan.js";
 import { hasUnknown, isFields, knownPart, mapFields } from "./values.js";
@@ -37,6 +38,8 @@ export interface OpenHost {
   readonly identity: string;
   /** Throws `bug` for a kind that does not exist. */
   engine(kind: string): Engine<Kind, unknown>;
+  /** See `Backend.diagnose`. */
+  diagnose(look: Look): Promise<readonly Finding[]>;
   close(): Promise<void>;
 }
 

@@ -11,3 +11,12 @@ export interface HostSettings {
   /** Path of an OpenSSH client configuration; default `~/.ssh/config`. */
   readonly sshConfig?: string;
 }
+
+/** The settings besides the URI, in the order in which they are told: faces read each under its name. */
+export const ACCESS = [
+  "password",
+  "privateKey",
+  "passphrase",
+  "knownHosts",
+  "sshConfig",
+] as const satisfies readonly Exclude<keyof HostSettings, "uri">[];

@@ -31,6 +31,7 @@ const opened = (host: MemoryHost): OpenHost => {
     identify: () => host.identity,
     open: () => host,
     close: async () => undefined,
+    diagnose: async () => [],
     drivers,
   };
   return backend(spec).host({ uri: host.identity });

@@ -67,6 +67,11 @@ describe("the package in a foreign project", () => {
       expect(JSON.parse(stdout), program).toEqual(expected);
     }
     expect((await node(folder, "-e", STUB)).stdout.trim()).toBe(METHODS);
+    const program = join(folder, "node_modules/.bin/crossvisor");
+    const { version } = JSON.parse(await readFile(join(ROOT, "package.json"), "utf8"));
+    expect((await runWell(program, ["--version"], { cwd: folder, env })).stdout).toBe(`${version}\n`);
+    const looked = await runWell(program, ["doctor", "--json", "memory:"], { cwd: folder, env });
+    expect(JSON.parse(looked.stdout)).toMatchObject({ host: "memory:", ok: true });
   }
 
   it("holds what runs and nothing else", async () => {

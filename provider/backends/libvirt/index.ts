@@ -1,4 +1,5 @@
 import { backend } from "../backend.js";
+import { diagnose } from "./doctor/index.js";
 import { type LibvirtHost, openHost } from "./host.js";
 import { network } from "./network.js";
 import type { Limits } from "./rpc/session.js";
@@ -15,6 +16,7 @@ export const libvirtWithin = (limits: Limits) =>
     identify: (uri) => parseUri(uri).identity,
     open: (settings) => openHost(settings, undefined, limits),
     close: (host) => host.close(),
+    diagnose,
     drivers: { StoragePool: storagePool, Volume: volume, Network: network, VirtualMachine: virtualMachine },
   });
 

@@ -2,6 +2,7 @@ import { isAbsolute, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ProviderError } from "../../core/errors.js";
 import { type AnyBackend, type Backend, backend } from "../backend.js";
+import { diagnose } from "./diagnose.js";
 import { fileHost, type MemoryHost, privateHost } from "./host.js";
 import { network } from "./network.js";
 import { storagePool } from "./storage-pool.js";
@@ -31,6 +32,7 @@ export function memoryBackend(): AnyBackend {
       return identity === "memory:" ? own : fileHost(identity, fileURLToPath(identity.replace("memory:", "file:")));
     },
     close: async () => undefined,
+    diagnose,
     drivers,
   });
 }

@@ -1,13 +1,11 @@
 import { ProviderError } from "../../core/errors.js";
-import type { HostSettings } from "../../core/settings.js";
+import { ACCESS, type HostSettings } from "../../core/settings.js";
 import { UNKNOWN_TEXT } from "./wire.js";
 
 /** The part of Pulumi's configure request that is used. */
 export interface ConfigureRequest {
   readonly config: { get(key: string): string | undefined };
 }
-
-const OPTIONAL = ["password", "privateKey", "passphrase", "knownHosts", "sshConfig"] as const;
 
 /** `undefined` when a preview does not know the host yet. Throws `invalid` with the remedy when none is configured. */
 export function readSettings({ config }: ConfigureRequest): HostSettings | undefined {
@@ -17,7 +15,7 @@ export function readSettings({ config }: ConfigureRequest): HostSettings | undef
     throw new ProviderError("invalid", "no host is configured: crossvisor:uri is missing", {
       hint: "Run `pulumi config set crossvisor:uri qemu:///system`, or give the resource a Host as its `provider`.",
     });
-  const given = OPTIONAL.flatMap((key) => {
+  const given = ACCESS.flatMap((key) => {
     const value = config.get(`crossvisor:${key}`);
     return value === undefined || value === "" || value === UNKNOWN_TEXT ? [] : [[key, value] as const];
   });
