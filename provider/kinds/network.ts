@@ -84,6 +84,11 @@ const properties = {
       /^[A-Za-z0-9_.-]{1,15}$/.test(v) ? undefined : "must be an interface name of 1 to 15 letters, digits, _ . -",
   }),
   autostart: flag({ doc: "Start it when the host starts.", default: true, examples: [true, false] }),
+  active: flag({
+    doc: "Whether it runs. One that somebody else stopped is started again; `false` stops it and keeps it defined.",
+    default: true,
+    examples: [true, false],
+  }),
 } as const;
 
 type Declared = Partial<Normal<typeof properties>>;

@@ -23,6 +23,11 @@ export const StoragePool = kind({
       check: checkAbsolutePath,
     }),
     autostart: flag({ doc: "Start it when the host starts.", default: true, examples: [true, false] }),
+    active: flag({
+      doc: "Whether it is started. One that somebody else stopped is started again; `false` stops it: then its volumes cannot be read or changed.",
+      default: true,
+      examples: [true, false],
+    }),
     onDelete: choice(["keep", "delete"], {
       doc: "`keep`: deletion takes the pool from the host's list and leaves the directory with everything in it. `delete`: the directory is removed too, if it is empty.",
       default: "keep",

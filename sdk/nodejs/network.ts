@@ -141,6 +141,12 @@ export interface NetworkArgs {
    * Default: true.
    */
   readonly autostart?: pulumi.Input<boolean> | undefined;
+  /**
+   * Whether it runs. One that somebody else stopped is started again; `false` stops it and keeps it defined.
+   *
+   * Default: true.
+   */
+  readonly active?: pulumi.Input<boolean> | undefined;
 }
 
 const FACTS: KindFacts = {

@@ -24,6 +24,12 @@ export interface StoragePoolArgs {
    */
   readonly autostart?: pulumi.Input<boolean> | undefined;
   /**
+   * Whether it is started. One that somebody else stopped is started again; `false` stops it: then its volumes cannot be read or changed.
+   *
+   * Default: true.
+   */
+  readonly active?: pulumi.Input<boolean> | undefined;
+  /**
    * `keep`: deletion takes the pool from the host's list and leaves the directory with everything in it. `delete`: the directory is removed too, if it is empty.
    *
    * Default: "keep".
@@ -37,10 +43,10 @@ const FACTS: KindFacts = {
     "adopt",
     "path",
     "autostart",
+    "active",
     "onDelete",
     "capacity",
     "available",
-    "active",
     "host"
   ],
   references: {},
@@ -64,14 +70,14 @@ export class StoragePool extends HostResource {
   declare readonly path: pulumi.Output<string>;
   /** Start it when the host starts. */
   declare readonly autostart: pulumi.Output<boolean>;
+  /** Whether it is started. */
+  declare readonly active: pulumi.Output<boolean>;
   /** `keep`: deletion takes the pool from the host's list and leaves the directory with everything in it. `delete`: the directory is removed too, if it is empty. */
   declare readonly onDelete: pulumi.Output<"keep" | "delete">;
   /** Bytes of the file system, as a decimal number in text. */
   declare readonly capacity: pulumi.Output<string>;
   /** Free bytes, as a decimal number in text. */
   declare readonly available: pulumi.Output<string>;
-  /** Whether it is started. */
-  declare readonly active: pulumi.Output<boolean>;
   /** The host it is on. */
   declare readonly host: pulumi.Output<string>;
 

@@ -23,6 +23,7 @@ const network: Readonly<Record<string, Walk>> = {
   owner,
   description,
   autostart: through("autostart", false, true),
+  active: through("active", false, true),
   mode: through("mode", "isolated", "routed", "nat"),
   cidr: async (stand) => [{ cidr: stand.cidr() }, { cidr: stand.cidr() }],
   mtu: through("mtu", 1400, 1450, undefined),
@@ -157,7 +158,7 @@ const machine: Readonly<Record<string, Walk>> = {
 
 /** A walk for every property that can change in place; the word in brackets tells several of one property apart. */
 export const walks: Readonly<Record<KindName, Readonly<Record<string, Walk>>>> = {
-  StoragePool: { owner, autostart: through("autostart", false, true) },
+  StoragePool: { owner, autostart: through("autostart", false, true), active: through("active", false, true) },
   Volume: { owner, size: through("size", "96MiB", "128MiB") },
   Network: network,
   VirtualMachine: machine,

@@ -16,7 +16,7 @@ import { attributeAt, parseXml } from "./xml.js";
 /** Parts that only a start of the network brings into effect. */
 const STARTED: readonly Part[] = ["mode", "cidr", "mtu", "bridge", "dns.domain"];
 
-/** Brings a network to what is wanted: live, or by a restart of it. One that is stopped is started. */
+/** Brings a network to what is wanted: live, or by a restart of it. */
 export async function updateNetwork(
   host: LibvirtHost,
   { id, observed, wanted, changes }: Update<typeof Network>,
@@ -25,15 +25,19 @@ export async function updateNetwork(
   const net = await refOf(host, id);
   const parts = partsOf(changes);
   const { active } = observed.outputs;
-  const restart = active && changes.some((c) => c.effect === "restart");
+  const restart = active && wanted.active && changes.some((c) => c.effect === "restart");
   host.inventory.forget();
-  if (active && !restart) await changeLive(host, net, wanted, parts);
+  const stays = active && wanted.active;
+  if (active && !wanted.active) await stop(host, net);
+  if (stays && !restart) await changeLive(host, net, wanted, parts);
   const pending = restart ? STARTED.filter((p) => parts.has(p)) : [];
   const before = await redefine(host, net, (network) => settle(network, wanted, parts, pending));
   if (restart) await restartNetwork(host, net, { name: wanted.name, before }, step);
-  else if (!active) {
+  else if (!active && wanted.active) {
     step.report("starting the network, which was stopped");
     await start(host, net);
+    // Machines that run since before it was stopped have lost its bridge.
+    await replug(host, net, await runningOn(host, wanted.name));
   }
   if (parts.has("autostart")) await setAutostart(host, net, wanted.autostart);
 }
@@ -111,8 +115,7 @@ async function restartNetwork(
   { name, before }: Restart,
   step: Step,
 ): Promise<void> {
-  // Only QEMU's machines have taps that can lose their bridge.
-  const users = host.uri.hypervisor === "qemu" ? await usersOf(host, name, "running") : [];
+  const users = await runningOn(host, name);
   const who = users.length === 0 ? "" : `; ${names(users.map((u) => u.dom.name))} will be plugged in again`;
   step.report(`restarting the network${who}`);
   await stop(host, net);
@@ -128,6 +131,10 @@ async function restartNetwork(
     if (mark) writeMark(network, { ...mark, pending: [] });
   });
 }
+
+/** Only QEMU's machines have taps that can lose their bridge. */
+const runningOn = async (host: LibvirtHost, name: string): Promise<readonly Plugged[]> =>
+  host.uri.hypervisor === "qemu" ? usersOf(host, name, "running") : [];
 
 /** A network that cannot start as it is wanted runs again as it was; tells so. */
 async function takenBack(

@@ -22,8 +22,9 @@ const BECAUSE = "the network is stopped and started; its running machines are pl
 const RESTARTS: Verdict = { effect: "restart", because: BECAUSE };
 const LIVE: Verdict = { effect: "live" };
 
-/** A network that does not run is changed without a restart. */
-const restarts = (now: ObservedNetwork | undefined): Verdict => (now?.outputs.active === false ? LIVE : RESTARTS);
+/** A network that does not run, or that shall not run any longer, is changed without a restart. */
+const restarts = (now: ObservedNetwork | undefined, wanted: NetworkInputs, because = BECAUSE): Verdict =>
+  now?.outputs.active === false || wanted.active === false ? LIVE : { ...RESTARTS, because };
 
 /** Networks of a libvirt host. The id is the UUID. */
 export const network: Driver<Kinds["Network"], LibvirtHost> = {
@@ -40,17 +41,15 @@ export const network: Driver<Kinds["Network"], LibvirtHost> = {
     mtu: true,
     bridge: true,
     autostart: true,
+    active: true,
   },
   effects: {
-    mode: (_change, now) => restarts(now),
-    cidr: (_change, now) => restarts(now),
+    mode: (_change, now, wanted) => restarts(now, wanted),
+    cidr: (_change, now, wanted) => restarts(now, wanted),
     // The size of a tap and of the device in the guest is set when the machine starts.
-    mtu: (_change, now) =>
-      now?.outputs.active === false
-        ? LIVE
-        : { ...RESTARTS, because: `${BECAUSE}, and take it over when they start anew` },
-    bridge: (_change, now) => restarts(now),
-    dns: (change, now) => (touchesDomain(change) ? restarts(now) : LIVE),
+    mtu: (_change, now, wanted) => restarts(now, wanted, `${BECAUSE}, and take it over when they start anew`),
+    bridge: (_change, now, wanted) => restarts(now, wanted),
+    dns: (change, now, wanted) => (touchesDomain(change) ? restarts(now, wanted) : LIVE),
   },
   examine: examineNetwork,
   observe: observeNetwork,
@@ -81,7 +80,7 @@ async function observeNetwork(host: LibvirtHost, id: string): Promise<ObservedNe
   const root = parseXml(answer.xml, `the network ${id}`);
   return {
     id,
-    properties: propertiesOf(root, answer.autostart),
+    properties: { ...propertiesOf(root, answer.autostart), active: answer.active },
     outputs: {
       active: answer.active,
       gateway: addressesOf(root).hostAddress,
@@ -131,7 +130,7 @@ async function createNetwork(host: LibvirtHost, wanted: NetworkInputs, step: Ste
   const net = { name: wanted.name, uuid };
   // Autostart is as wanted last of all: until then a creation that broke off shows, and the next update starts it.
   if (!wanted.autostart) await setAutostart(host, net, true);
-  await firstStart(host, net, step);
+  if (wanted.active) await firstStart(host, net, step);
   step.made(uuid);
   await setAutostart(host, net, wanted.autostart);
 }
@@ -158,8 +157,7 @@ async function goOn(host: LibvirtHost, id: string, wanted: NetworkInputs, step: 
   if (now === undefined) throw new ProviderError("busy", "the network was removed while it was being made");
   const before = project(Network.properties, wanted, now.properties);
   const { changes } = plan(Network, network, { before, wanted, now });
-  if (changes.length > 0 || !now.outputs.active)
-    await updateNetwork(host, { id, observed: now, wanted, changes }, step);
+  if (changes.length > 0) await updateNetwork(host, { id, observed: now, wanted, changes }, step);
 }
 
 async function adoptNetwork(host: LibvirtHost, adopt: string, step: Step): Promise<void> {

@@ -17,11 +17,11 @@ type StoragePool = Kinds["StoragePool"];
  * Directory pools. The id is the pool's UUID. A pool that we make gets the UUID of its owner and name (`uuidOf`): that
  * UUID is the mark of ownership, because libvirt drops metadata of pools.
  *
- * A pool that somebody stopped is not restarted behind the user's back: `active` tells it, its volumes refuse to be read
- * with a remedy, and the next update or creation of the pool starts it.
+ * A pool that somebody stopped shows as not `active`, and the next update or creation of it starts it. Until then its
+ * volumes refuse to be read, with a remedy.
  */
 export const storagePool: Driver<StoragePool, LibvirtHost> = {
-  support: { owner: true, adopt: true, name: true, path: true, autostart: true, onDelete: true },
+  support: { owner: true, adopt: true, name: true, path: true, autostart: true, active: true, onDelete: true },
   effects: {},
   examine,
   observe,
@@ -29,7 +29,8 @@ export const storagePool: Driver<StoragePool, LibvirtHost> = {
   update: async (host, { id, observed, wanted, changes }) => {
     host.inventory.forget();
     const pool: PoolRef = { name: observed.properties.name ?? "", uuid: id };
-    if (!observed.outputs.active) await start(host, pool);
+    if (wanted.active && !observed.outputs.active) await start(host, pool);
+    if (!wanted.active && observed.outputs.active) await stop(host, pool);
     if (changes.some(({ property }) => property === "autostart"))
       await untilAnswered(() => host.session.call(pools.setAutostart, { pool, autostart: wanted.autostart }));
   },
@@ -51,7 +52,7 @@ async function observe(host: LibvirtHost, id: string): Promise<Observed<StorageP
     const { name, path, capacity, available } = readPool(xml);
     return {
       id,
-      properties: { name, autostart, ...(path === undefined ? {} : { path }) },
+      properties: { name, autostart, active, ...(path === undefined ? {} : { path }) },
       outputs: { capacity: String(capacity), available: String(available), active, host: host.uri.identity },
     };
   } catch (error) {
@@ -113,8 +114,9 @@ async function create(host: LibvirtHost, wanted: InputsOf<StoragePool>, step: St
     if (before?.outputs.active !== true) {
       // Makes the directory if it is missing; one that exists stays as it is, with what is in it.
       await untilAnswered(() => session.call(pools.build, { pool, flags: 0 }));
-      await start(host, pool);
+      if (wanted.active) await start(host, pool);
     }
+    if (before?.outputs.active === true && !wanted.active) await stop(host, pool);
     if (before?.properties.autostart !== wanted.autostart)
       await untilAnswered(() => session.call(pools.setAutostart, { pool, autostart: wanted.autostart }));
   } catch (error) {

@@ -77,6 +77,7 @@ export const network = driver(Network, {
     mtu: true,
     bridge: true,
     autostart: true,
+    active: true,
   },
   effects: {},
   place: (_world, { name }) => name,
@@ -97,7 +98,7 @@ export const network = driver(Network, {
     const cidr = cidrOf(properties);
     const none = properties.mode === "private" || properties.mode === "bridged";
     return {
-      active: true,
+      active: properties.active,
       gateway: cidr === undefined || none ? undefined : gatewayOf(cidr),
       bridgeDevice: properties.bridge ?? `mem${id.slice(0, 8)}`,
     };

@@ -6,7 +6,7 @@ import { poolOf } from "./volume.js";
 const CAPACITY = 2 ** 40;
 
 export const storagePool = driver(StoragePool, {
-  support: { owner: true, adopt: true, name: true, path: true, autostart: true, onDelete: true },
+  support: { owner: true, adopt: true, name: true, path: true, autostart: true, active: true, onDelete: true },
   effects: {},
   place: (_world, { name }) => name,
   problems: (world, { name, path }, now) => {
@@ -16,7 +16,11 @@ export const storagePool = driver(StoragePool, {
       : [{ path: "path", reason: `"${path}" is the directory of pool "${other.properties.name}" already` }];
   },
   settle: (_world, { next }) => next,
-  outputs: () => ({ capacity: String(CAPACITY), available: String(CAPACITY), active: true }),
+  outputs: (_world, { properties }) => ({
+    capacity: String(CAPACITY),
+    available: String(CAPACITY),
+    active: properties.active,
+  }),
   needed: (world, pool, { onDelete }) => {
     const held = world.Volume.filter((v) => poolOf(world, v.properties.pool) === pool);
     return onDelete === "delete" && held.length > 0
