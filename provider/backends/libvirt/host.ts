@@ -1,3 +1,4 @@
+import type { Duplex } from "node:stream";
 import type { HostSettings } from "../../core/settings.js";
 import { dialer } from "./dial.js";
 import { type Facts, readFacts } from "./facts.js";
@@ -13,6 +14,8 @@ export interface LibvirtHost {
   readonly inventory: Inventory;
   readonly watch: Watch;
   facts(): Promise<Facts>;
+  /** A stream to the daemon of its own, beside those of the session. */
+  dial(): Promise<Duplex>;
   close(): Promise<void>;
 }
 
@@ -34,6 +37,7 @@ export function openHost(settings: HostSettings, counts?: Map<string, number>, l
       });
       return facts;
     },
+    dial: () => way.dial(),
     close: async () => {
       await session.close();
       await way.close();

@@ -27,7 +27,7 @@ async function diagnose({ flags, io }: Call, host: Parameters<Parameters<typeof 
   const bad = findings.filter(({ level }) => fails(level, flags.has("strict")));
   const json = { host: host.identity, ok: bad.length === 0, findings };
   io.out(flags.has("json") ? `${JSON.stringify(json, undefined, 2)}\n` : text(host.identity, findings));
-  return bad.length === 0 ? Exit.fine : Exit.problems;
+  return bad.length === 0 && !io.signal.aborted ? Exit.fine : Exit.problems;
 }
 
 const fails = (level: Level, strict: boolean): boolean =>

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { OpenHost } from "../../core/engine.js";
 import { ACCESS, type HostSettings } from "../../core/settings.js";
 import { type Call, UsageError } from "./command.js";
@@ -17,13 +18,17 @@ export function settingsOf({ words: [word], io: { env } }: Pick<Call, "words" | 
   return { uri, ...Object.fromEntries(given) };
 }
 
+/** Milliseconds. */
+const GOODBYE = 3000;
+
 /** Opens the host of a call, hands it over and closes it in any case. */
 export async function withHost<T>(call: Call, use: (host: OpenHost) => Promise<T>): Promise<T> {
   const host = await call.program.open(settingsOf(call));
   try {
     return await use(host);
   } finally {
-    await host.close();
+    // A host that does not answer may not say goodbye either.
+    await Promise.race([host.close(), sleep(GOODBYE, undefined, { ref: false })]);
   }
 }
 

@@ -1,21 +1,47 @@
+import type { Finding } from "../../../core/finding.js";
 import { connect } from "../rpc/procedures/connect.js";
-import type { Check } from "./check.js";
+import { type Check, findings } from "./check.js";
 
-/** Whether the daemon answers, by which way, and which versions it has. */
+/** The oldest libvirt whose schema has all that we write: `<firmware><feature>` came with 7.2. */
+const OLDEST = 7_002_000;
+/** What the tests run with. */
+const TRIED = 9_000_000;
+
+/** Whether the daemon answers, and which versions it has. */
 export const reach: Check = {
   topic: "reach",
   limit: 60,
+  pretended: true,
   run: async ({ host, patience }) => {
     const [libvirt, hypervisor, name] = await Promise.all([
       host.session.call(connect.libVersion, undefined, patience),
       host.session.call(connect.version, undefined, patience),
       host.session.call(connect.hostname, undefined, patience),
     ]);
-    const driver = host.uri.hypervisor === "test" ? "the test driver" : `QEMU ${version(hypervisor)}`;
-    return [{ topic: "reach", level: "ok", found: `${name} answers: libvirt ${version(libvirt)}, ${driver}` }];
+    const isTest = host.uri.hypervisor === "test";
+    const driver = isTest ? "its test driver" : `QEMU ${versionText(hypervisor)}`;
+    const answers = `${name} answers: libvirt ${versionText(libvirt)} with ${driver}`;
+    return findings({ topic: "reach", level: "ok", found: answers }, isTest ? PRETENDED : undefined, age(libvirt));
   },
 };
 
+const PRETENDED: Finding = {
+  topic: "host",
+  level: "note",
+  found: "it is libvirt's test driver",
+  means: "It pretends machines in the daemon's memory: nothing runs, and nothing outlives the daemon.",
+};
+
 /** "9.0.0" of 9000000. */
-export const version = (number: number): string =>
+export const versionText = (number: number): string =>
   [Math.floor(number / 1_000_000), Math.floor(number / 1000) % 1000, number % 1000].join(".");
+
+/** What an old libvirt means. */
+export function age(libvirt: number): Finding | undefined {
+  if (libvirt >= TRIED) return undefined;
+  const found = `libvirt ${versionText(libvirt)} is older than ${versionText(libvirt < OLDEST ? OLDEST : TRIED)}`;
+  const remedy = "Upgrade libvirt on the host.";
+  return libvirt < OLDEST
+    ? { topic: "version", level: "problem", found, means: "It does not understand our machines with UEFI.", remedy }
+    : { topic: "version", level: "warning", found, means: "crossvisor is not tested with it.", remedy };
+}
