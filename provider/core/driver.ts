@@ -22,6 +22,23 @@ export interface Observed<K extends Kind> {
   /** Every property the host knows, declared or not, in normal form. */
   readonly properties: Partial<InputsOf<K>>;
   readonly outputs: OutputsOf<K>;
+  /**
+   * What it has that no property can say, as phrases for a person who takes it over: "interface 52:54:00:12:34:56 of the
+   * type direct". Updates leave it alone.
+   */
+  readonly beyond?: readonly string[];
+}
+
+/** An object of the host, as a list of all of them tells it. */
+export interface Listed<K extends Kind> {
+  readonly id: string;
+  readonly name: string;
+  /** What says where it is and cannot be observed: the pool of a volume. */
+  readonly properties: Partial<InputsOf<K>>;
+  /** Outputs by which others refer to it. */
+  readonly outputs: Partial<OutputsOf<K>>;
+  /** Whose it is, where its mark tells that and `observe` does not. */
+  readonly owner?: string | undefined;
 }
 
 /** What was kept of a resource when it was last written or read. */
@@ -48,7 +65,7 @@ export interface Update<K extends Kind> {
 }
 
 /**
- * How one backend manages one kind: two tables and five verbs, with one promise each.
+ * How one backend manages one kind: two tables and six verbs, with one promise each.
  *
  * Every verb may throw `ProviderError`; a host that cannot answer is an error and never an absence.
  */
@@ -61,6 +78,8 @@ export interface Driver<K extends Kind, Host> {
   readonly effects: {
     readonly [P in PropertyOf<K>]?: (change: Difference, now: Observed<K> | undefined, wanted: InputsOf<K>) => Verdict;
   };
+  /** Changes nothing. All objects of the kind that the host shows, whoever made them. */
+  list(host: Host): Promise<readonly Listed<K>[]>;
   /**
    * Changes nothing. What the host already knows to be wrong with a declaration, for previews: a missing network, too
    * much memory, a foreign object of the same name. `now` is the resource when it exists already, and `declared` what was

@@ -39,6 +39,7 @@ let script: Script;
 const step = { report: () => undefined, signal: new AbortController().signal };
 const driver: Driver<typeof Thing, Script> = {
   support: { name: true, adopt: true, size: true, note: true, odd: "not supported: it is odd", mayRestart: true },
+  list: async () => [],
   effects: { size: ({ after }) => ({ effect: "restart", because: `${after} is much` }) },
   examine: async (host, wanted, now) => {
     host.calls.push(`examine ${"size" in wanted} ${wanted.size} ${now?.id}`);

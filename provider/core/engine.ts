@@ -1,6 +1,6 @@
 import { checkFields } from "./check.js";
 import { project } from "./compare.js";
-import type { Driver, Observed, Step, Support } from "./driver.js";
+import type { Driver, Listed, Observed, Step, Support } from "./driver.js";
 import { ProviderError, placed, within } from "./errors.js";
 import type { Finding, Look } from "./finding.js";
 import type { InputsOf, Kind, OutputsOf, Problem } from "./kind.js";
@@ -89,6 +89,11 @@ export class Engine<K extends Kind, C> {
     });
   }
 
+  /** All objects of the kind on the host, whoever made them. */
+  list(): Promise<readonly Listed<K>[]> {
+    return this.within("list", {}, () => this.driver.list(this.host.connection));
+  }
+
   /** The plan against `now`; throws `invalid` when the declaration's own policy forbids what it would do. */
   plan(before: Partial<InputsOf<K>>, wanted: InputsOf<K>, now: Observed<K> | undefined): Plan {
     const made = plan(this.kind, this.driver, { before, wanted, now });
@@ -131,6 +136,7 @@ export class Engine<K extends Kind, C> {
         this.settled(wanted);
         await this.driver.create(this.host.connection, wanted, { ...step, made });
         if (id === undefined) throw new ProviderError("bug", "the creation ended without an id");
+        if (this.adopts(wanted)) await this.takeOver(id, wanted, step);
         return this.confirmed(id, wanted, !this.adopts(wanted));
       });
     } catch (error) {
@@ -167,6 +173,20 @@ export class Engine<K extends Kind, C> {
     return this.within("delete", declared, () =>
       this.driver.remove(this.host.connection, id, declared, { ...step, made }),
     );
+  }
+
+  /** What was adopted gets the mark of its new owner, and stays as it is in everything else. */
+  private async takeOver(id: string, wanted: InputsOf<K>, step: Omit<Step, "made">): Promise<void> {
+    const now = await this.driver.observe(this.host.connection, id, { inputs: wanted, outputs: {} });
+    if (now === undefined) throw this.gone(id, wanted);
+    const { owner } = wanted as { readonly owner?: unknown };
+    const asItIs = { ...this.kept(now, wanted).inputs, owner } as unknown as InputsOf<K>;
+    const before = this.kept(now, asItIs).inputs;
+    const all = plan(this.kind, this.driver, { before, wanted: asItIs, now }).changes;
+    const changes = all.filter(({ property }) => property === "owner");
+    const made = () => undefined;
+    if (changes.length > 0)
+      await this.driver.update(this.host.connection, { id, observed: now, wanted: asItIs, changes }, { ...step, made });
   }
 
   /** Write, then read back: the answer is what the host has, and it must be what was wanted. */

@@ -68,6 +68,18 @@ const outputs: Promised = async (stand, kind) => {
   expect(said["host"]).toBe(stand.fixture.host.identity);
 };
 
+const lists: Promised = async (stand, kind) => {
+  const words: Words = { ...(await stand.words(kind)), owner: STRANGER };
+  const made = await stand.create(kind, words);
+  const found = (await stand.engine(kind).list()).filter(({ id }) => id === made.id);
+  expect(found.map(({ name }) => name)).toEqual([words["name"]]);
+  const listed = found[0]?.outputs ?? {};
+  expect(listed).toEqual(pick((await seen(stand, kind, made)).outputs, Object.keys(listed)));
+};
+
+const pick = (from: object, keys: readonly string[]) =>
+  Object.fromEntries(Object.entries(from).filter(([key]) => keys.includes(key)));
+
 const once: Promised = async (stand, kind) => {
   const words = await stand.words(kind);
   const [first, second] = [await stand.create(kind, words), await stand.create(kind, words)];
@@ -191,7 +203,11 @@ const adopts =
     expect(await stand.engine(kind).examine(stand.checked(kind, words))).toEqual([]);
     const mine = await stand.create(kind, words);
     expect(mine.id).toBe(theirs.id);
-    expect(unowned((await seen(stand, kind, mine)).properties)).toEqual(unowned(before.properties));
+    const { properties } = await seen(stand, kind, mine);
+    expect(unowned(properties)).toEqual(unowned(before.properties));
+    // Where an object can tell its owner, it has the new one at once.
+    const told: { readonly owner?: unknown } = properties;
+    if (!propertiesOf(kind)["owner"]?.unobserved) expect(told.owner).toBe(OWNER);
     // What the declaration says otherwise is the next update's work.
     const wanted = stand.checked(kind, words);
     const settled = await stand.engine(kind).update(mine.id, mine.inputs, wanted, step());
@@ -228,6 +244,7 @@ export const promises: Readonly<Record<string, Promised>> = {
   "shows what was asked for": shows,
   "needs nothing after a creation": emptyPlan,
   "gives every output that the kind declares": outputs,
+  "lists what is there, whoever made it": lists,
   "makes one when it is created twice": once,
   "goes on with what an earlier attempt of the same owner made": goesOn,
   "recognises a creation that broke off": brokenOff,

@@ -25,6 +25,11 @@ export interface Entry<Ref> {
   readonly autostart: boolean;
 }
 
+/** Entries as objects of a kind whose id is the UUID. */
+export const listed = (
+  entries: ReadonlyMap<string, { readonly ref: { readonly name: string; readonly uuid: string } }>,
+) => [...entries.values()].map(({ ref }) => ({ id: ref.uuid, name: ref.name, properties: {}, outputs: {} }));
+
 const AUTOSTART = 1024;
 const WANTED_STATS =
   DomainStats.state | DomainStats.balloon | DomainStats.vcpu | DomainStats.interface | DomainStats.block;

@@ -1,10 +1,11 @@
 import { isProviderError, ProviderError } from "../../core/errors.js";
 import { untilAnswered } from "./answered.js";
+import type { LibvirtHost } from "./host.js";
 import { uuidOf } from "./identity.js";
 import { secrets } from "./rpc/index.js";
 import type { Session } from "./rpc/session.js";
 import type { SecretRef } from "./rpc/types.js";
-import { write } from "./xml.js";
+import { parseXml, textAt, write } from "./xml.js";
 
 const MADE = "crossvisor: mark of a volume";
 const PUBLISHING = "crossvisor: mark of a volume that is being published";
@@ -93,6 +94,23 @@ export async function passMark(session: Session, path: string, owner: string): P
     throw error;
   }
   await setMark(session, mark, owner);
+}
+
+/** Whose the marked volumes are, by path. One call for each mark. */
+export async function volumeOwners({ session, inventory }: LibvirtHost): Promise<ReadonlyMap<string, string>> {
+  const marks = (await inventory.secrets()).filter(({ usageType }) => usageType === VOLUME);
+  const read = async (secret: SecretRef): Promise<[string, string][]> => {
+    try {
+      const xml = await session.call(secrets.xml, { secret, flags: 0 });
+      const text = textAt(parseXml(xml, `the secret ${secret.uuid}`), "description") ?? "";
+      const [, owner] = /^crossvisor: mark of a volume.*?, owner (.*)$/s.exec(text) ?? [];
+      return owner === undefined ? [] : [[secret.usageID, owner]];
+    } catch (error) {
+      if (isProviderError(error, "not-found")) return [];
+      throw error;
+    }
+  };
+  return new Map((await Promise.all(marks.map(read))).flat());
 }
 
 const keepsNone = (error: unknown): boolean =>

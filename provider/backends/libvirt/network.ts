@@ -6,6 +6,7 @@ import type { Kinds } from "../../kinds/index.js";
 import { Network } from "../../kinds/network.js";
 import type { LibvirtHost } from "./host.js";
 import { isUuid, uuidOf } from "./identity.js";
+import { listed } from "./inventory.js";
 import { examineNetwork } from "./network-check.js";
 import { addressesOf } from "./network-ip.js";
 import { names, usersOf } from "./network-plugs.js";
@@ -51,6 +52,7 @@ export const network: Driver<Kinds["Network"], LibvirtHost> = {
     bridge: (_change, now, wanted) => restarts(now, wanted),
     dns: (change, now, wanted) => (touchesDomain(change) ? restarts(now, wanted) : LIVE),
   },
+  list: async ({ inventory }) => listed(await inventory.networks()),
   examine: examineNetwork,
   observe: observeNetwork,
   create: createNetwork,

@@ -5,6 +5,7 @@ import type { Kinds } from "../../kinds/index.js";
 import { untilAnswered } from "./answered.js";
 import type { LibvirtHost } from "./host.js";
 import { isUuid, uuidOf } from "./identity.js";
+import { listed } from "./inventory.js";
 import { describePool, poolByAnyName } from "./pool-lookup.js";
 import { plainPath, readPool, writePool } from "./pool-xml.js";
 import { libvirtCode } from "./rpc/errors.js";
@@ -23,6 +24,7 @@ type StoragePool = Kinds["StoragePool"];
 export const storagePool: Driver<StoragePool, LibvirtHost> = {
   support: { owner: true, adopt: true, name: true, path: true, autostart: true, active: true, onDelete: true },
   effects: {},
+  list: async ({ inventory }) => listed(await inventory.pools()),
   examine,
   observe,
   create,

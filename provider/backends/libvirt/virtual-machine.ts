@@ -1,5 +1,6 @@
 import type { Driver } from "../../core/driver.js";
 import type { LibvirtHost } from "./host.js";
+import { listed } from "./inventory.js";
 import { create } from "./vm/create.js";
 import { effects } from "./vm/effects.js";
 import { examine } from "./vm/examine.js";
@@ -36,6 +37,7 @@ export const virtualMachine: Driver<Machine, LibvirtHost> = {
     waitForAddress: true,
   },
   effects,
+  list: async ({ inventory }) => listed(await inventory.domains()),
   examine,
   observe,
   create,

@@ -29,12 +29,21 @@ export async function examineVolume(
   const parts = await Promise.all([
     now === undefined && pool ? isTaken(host, wanted, pool) : undefined,
     filled ? asked(wanted.source, (source) => sourceProblem(source, wanted, pool)) : undefined,
-    now?.properties.base === wanted.base ? undefined : asked(wanted.base, (path) => findBase(host, path, wanted.size)),
+    (await baseNow(host, wanted, now, pool)) === wanted.base
+      ? undefined
+      : asked(wanted.base, (path) => findBase(host, path, wanted.size)),
     stays ? resizing(host, wanted, now) : undefined,
     !stays && pool ? tooLarge(wanted, pool) : undefined,
   ]);
   const [taken, source, base, size, room] = parts;
   return [...inPool, ...(taken ?? []), ...(source?.[1] ?? []), ...(base?.[1] ?? []), ...(size ?? []), ...(room ?? [])];
+}
+
+/** What lies under it, or under the one that is to be adopted, already. */
+async function baseNow(host: LibvirtHost, { adopt, base }: Wanted, now: Now, pool: OpenPool | undefined) {
+  if (now !== undefined || adopt === undefined || base === undefined || pool === undefined) return now?.properties.base;
+  const name = adopt.slice(adopt.lastIndexOf("/") + 1);
+  return (await describeVolume(host, { pool: pool.name, name, key: "" }))?.base;
 }
 
 async function startedPool(host: LibvirtHost, declared: string): Promise<OpenPool> {

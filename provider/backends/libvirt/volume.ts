@@ -1,15 +1,15 @@
-import type { Driver, Observed, Update } from "../../core/driver.js";
+import type { Driver, Listed, Observed, Update } from "../../core/driver.js";
 import type { InputsOf } from "../../core/kind.js";
 import type { Kinds } from "../../kinds/index.js";
 import type { LibvirtHost } from "./host.js";
-import { clearMark, markOf, passMark } from "./mark.js";
+import { clearMark, markOf, passMark, volumeOwners } from "./mark.js";
 import { openPool, poolGone, stopped } from "./pool-lookup.js";
 import { pools } from "./rpc/index.js";
 import type { VolumeRef } from "./rpc/types.js";
 import { createVolume } from "./volume-create.js";
 import { examineVolume } from "./volume-examine.js";
 import { grow } from "./volume-grow.js";
-import { deleteVolume, describeVolume, isAtWork, listVolumes, refOf } from "./volume-lookup.js";
+import { deleteVolume, describeVolume, idOf, isAtWork, listVolumes, refOf } from "./volume-lookup.js";
 import { forgetBase, refuseAttached, refuseUnderOthers } from "./volume-use.js";
 import { formatOf, type VolumeDescription } from "./volume-xml.js";
 
@@ -30,12 +30,24 @@ export const volume: Driver<Volume, LibvirtHost> = {
     allowDataLoss: true,
   },
   effects: {},
+  list,
   examine: examineVolume,
   observe,
   create: createVolume,
   update,
   remove,
 };
+
+/** Those of started pools: nobody knows what a stopped one holds. Two calls for each pool, and one for each mark. */
+async function list(host: LibvirtHost): Promise<readonly Listed<Volume>[]> {
+  const pools = [...(await host.inventory.pools()).values()].filter(({ active }) => active);
+  const marks = await volumeOwners(host);
+  const lists = await Promise.all(pools.map(async ({ ref }) => (await listVolumes(host, ref)) ?? []));
+  return lists.flat().map(({ pool, name, key }) => {
+    const owner = marks.get(key);
+    return { id: idOf({ pool, name }), name, properties: { pool }, outputs: { path: key }, owner };
+  });
+}
 
 async function observe(host: LibvirtHost, id: string): Promise<Observed<Volume> | undefined> {
   const vol = refOf(id);

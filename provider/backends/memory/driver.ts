@@ -19,6 +19,18 @@ export function driver<K extends Kind>(kind: K & { readonly name: KindName }, ru
   return {
     support: rules.support,
     effects: rules.effects,
+    list: async (host) => {
+      const world = await host.read();
+      return on(world)
+        .all()
+        .map((object) => ({
+          id: object.id,
+          name: named(object.properties).name ?? "",
+          properties: {},
+          outputs: outputs(rules, world, object, host),
+          owner: named(object.properties).owner,
+        }));
+    },
     examine: async (host, wanted, now) => {
       const world = await host.read();
       const claim = now === undefined ? claims(kind.title, on(world), wanted) : undefined;

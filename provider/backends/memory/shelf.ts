@@ -15,6 +15,8 @@ export const named = (properties: unknown) => properties as Named;
 
 /** The objects of one kind in a world: how they are found, and whose they are. */
 export interface Shelf<K extends Kind> {
+  /** Those that the host shows. */
+  all(): readonly Stored<K>[];
   byId(id: string): Stored<K> | undefined;
   /** The object that stands where `wanted` would stand. */
   twin(wanted: Partial<InputsOf<K>>): Stored<K> | undefined;
@@ -34,6 +36,7 @@ export function shelf<K extends Kind>(kind: { readonly name: KindName }, rules: 
     if (at >= 0) all.splice(at, 1);
   };
   return {
+    all: seen,
     byId,
     twin: (wanted) => {
       const place = rules.place(world, wanted);

@@ -7,8 +7,8 @@ import { domainGuest } from "../rpc/procedures/domain-guest.js";
 import type { DomainRef, NetworkRef } from "../rpc/types.js";
 import { attribute, attributeAt, type Element } from "../xml.js";
 import type { NicNote, Notes } from "./notes.js";
+import { nicAt } from "./ours.js";
 import { agentConnected } from "./power.js";
-import { nicAt } from "./read.js";
 import type { MachineInputs } from "./types.js";
 
 export type Addresses = Readonly<Record<string, readonly string[]>>;

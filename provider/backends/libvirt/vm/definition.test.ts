@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { inputsOf, resolved } from "../../../../test/libvirt/machines.js";
 import { attribute, attributeAt, childrenOf, type Element, find, parseXml, textAt } from "../xml.js";
 import { definition } from "./definition.js";
-import { diskAt, disksOf } from "./read.js";
+import { diskAt, disksOf } from "./ours.js";
 import type { Virtualisation } from "./types.js";
 
 const define = (written: Record<string, unknown> = {}, virtualisation: Virtualisation = "qemu"): Element =>

@@ -14,7 +14,7 @@ import {
 import { cpuTree, firmwareTrees, notesOf, tpmTree } from "./definition.js";
 import { cdTree, diskTree, nicTree, SCSI } from "./devices.js";
 import { readNotes, writeNotes } from "./notes.js";
-import { diskAt, disksOf, macOf, nicAt, ourNics, sourceOf } from "./read.js";
+import { diskAt, disksOf, macOf, nicAt, ourDisks, ourNics, sourceOf, targetOf } from "./ours.js";
 import { CD_DRIVE, type Disk, type Drive, type Nic, type Resolved, SEED_DRIVE } from "./types.js";
 
 /**
@@ -29,8 +29,8 @@ export function edit(config: Element, machine: Resolved, changed: ReadonlySet<st
   if (changed.has("firmware") || changed.has("secureBoot")) editFirmware(config, machine);
   if (changed.has("tpm")) editTpm(config, inputs.tpm);
   if (changed.has("acceleration") && machine.virtualisation !== "test") editProcessor(config, machine);
-  if (changed.has("disks")) editDisks(config, machine.disks, live);
-  if (changed.has("networks")) editNics(config, machine.nics, live);
+  if (changed.has("disks")) editDisks(config, machine, live);
+  if (changed.has("networks")) editNics(config, machine, live);
   if (changed.has("cdrom")) setMedium(config, CD_DRIVE, inputs.cdrom, inputs.guest);
   editSeed(config, machine);
   if (changed.size > 0 && machine.virtualisation !== "test") addScsi(config);
@@ -108,13 +108,11 @@ function editProcessor(config: Element, { virtualisation }: Resolved): void {
   if (cpu) append(config, cpu);
 }
 
-function editDisks(config: Element, disks: readonly Disk[], live: Element | undefined): void {
+function editDisks(config: Element, { disks, inputs }: Resolved, live: Element | undefined): void {
   const devices = ensure(config, "devices");
   const wanted = new Set(disks.map((d) => d.target));
-  for (const disk of disksOf(config)) {
-    const isDisk = (attribute(disk, "device") ?? "disk") === "disk";
-    if (isDisk && !wanted.has(attributeAt(disk, "target", "dev") ?? "")) removeElement(disk);
-  }
+  for (const disk of ourDisks(config, readNotes(config), inputs.disks))
+    if (!wanted.has(targetOf(disk))) removeElement(disk);
   for (const disk of disks) {
     const there = diskAt(config, disk.target);
     if (there && attributeAt(there, "target", "bus") !== disk.bus) {
@@ -135,7 +133,8 @@ function editDisk(there: Element, disk: Disk): void {
     const source = content.find((c) => Array.isArray(c) && c[0] === "source");
     if (Array.isArray(source)) append(there, source as never);
   }
-  ensure(there, "driver").setAttribute("type", disk.format);
+  if ((attributeAt(there, "driver", "type") ?? "raw") !== disk.format)
+    ensure(there, "driver").setAttribute("type", disk.format);
   if (!disk.readOnly) removeElement(find(there, "readonly"));
   else ensure(there, "readonly");
 }
@@ -162,9 +161,10 @@ const setBoot = (device: Element, order: number | undefined): void => {
   if (order !== undefined) append(device, ["boot", { order }]);
 };
 
-function editNics(config: Element, nics: readonly Nic[], live: Element | undefined): void {
+function editNics(config: Element, { nics, inputs }: Resolved, live: Element | undefined): void {
   const devices = ensure(config, "devices");
-  for (const nic of ourNics(config)) if (!nics.some((n) => n.mac === macOf(nic))) removeElement(nic);
+  for (const nic of ourNics(config, readNotes(config), inputs.networks))
+    if (!nics.some((n) => n.mac === macOf(nic))) removeElement(nic);
   for (const nic of nics) {
     const there = nicAt(config, nic.mac);
     if (there === undefined) place(devices, append(devices, nicTree(nic)), live && nicAt(live, nic.mac));
@@ -182,7 +182,9 @@ export function editNic(there: Element, nic: Nic): void {
     removeElement(find(there, "source"));
     append(there, ["source", { [key]: name }]);
   }
-  ensure(there, "model").setAttribute("type", nic.model);
+  if ((attributeAt(there, "model", "type") ?? "virtio") !== nic.model)
+    ensure(there, "model").setAttribute("type", nic.model);
+  if ((attributeAt(there, "link", "state") !== "down") === nic.connected) return;
   removeElement(find(there, "link"));
   if (!nic.connected) append(there, ["link", { state: "down" }]);
 }

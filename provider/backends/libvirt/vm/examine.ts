@@ -14,7 +14,8 @@ import { DomainXml } from "../rpc/flags.js";
 import { domains } from "../rpc/procedures/domain.js";
 import { volumes } from "../rpc/procedures/storage.js";
 import { parseXml } from "../xml.js";
-import { macOf, nicsOf } from "./read.js";
+import { observe } from "./observe.js";
+import { macOf, nicsOf } from "./ours.js";
 import { KVM_HINT, NETWORK_HINT, NO_KVM, VOLUME_HINT } from "./resolve.js";
 import type { MachineInputs, MachineObserved } from "./types.js";
 
@@ -24,8 +25,9 @@ type Wanted = Partial<MachineInputs>;
 export async function examine(
   host: LibvirtHost,
   wanted: Wanted,
-  now: MachineObserved | undefined,
+  known: MachineObserved | undefined,
 ): Promise<readonly Problem[]> {
+  const now = known ?? (await adopted(host, wanted));
   const checks = [
     nameProblems(host, wanted, now),
     networkProblems(host, wanted, now),
@@ -36,6 +38,16 @@ export async function examine(
   return [...(await Promise.all(checks)).flat(), ...seedProblems(wanted)];
 }
 
+/** What is to be adopted is no obstacle to itself: its own MACs, addresses and disks are as good as those of what is ours. */
+async function adopted(host: LibvirtHost, { adopt, name }: Wanted): Promise<MachineObserved | undefined> {
+  if (adopt === undefined) return undefined;
+  const all = [...(await host.inventory.domains()).values()];
+  const found = all.find(({ ref }) => ref.name === adopt) ?? all.find(({ ref }) => ref.uuid === adopt.toLowerCase());
+  return found !== undefined && (name === undefined || found.ref.name === name)
+    ? observe(host, found.ref.uuid)
+    : undefined;
+}
+
 async function nameProblems(
   host: LibvirtHost,
   { name, owner, adopt }: Wanted,
@@ -44,8 +56,11 @@ async function nameProblems(
   if (now !== undefined || name === undefined) return [];
   const all = [...(await host.inventory.domains()).values()].map((d) => d.ref);
   if (adopt !== undefined) {
-    const there = all.some((d) => d.name === adopt || d.uuid === adopt);
-    return there ? [] : [{ path: "adopt", reason: `"${adopt}" is no virtual machine of the host` }];
+    const there = all.find((d) => d.name === adopt) ?? all.find((d) => d.uuid === adopt.toLowerCase());
+    if (there === undefined) return [{ path: "adopt", reason: `"${adopt}" is no virtual machine of the host` }];
+    return there.name === name
+      ? []
+      : [{ path: "name", reason: `must be "${there.name}", the name of what is adopted` }];
   }
   const ours = uuidOf("VirtualMachine", owner ?? "", name);
   const foreign = all.some((d) => d.name === name && d.uuid !== ours);

@@ -10,8 +10,8 @@ import { attribute, attributeAt, type Element, parseXml, toText, write } from ".
 import { notesOf } from "./definition.js";
 import { cdTree, diskTree, nicTree } from "./devices.js";
 import { editNic, setMedium } from "./edit.js";
-import { bareTree } from "./notes.js";
-import { diskAt, disksOf, macOf, nicAt, ourNics, sourceOf } from "./read.js";
+import { bareTree, readNotes } from "./notes.js";
+import { diskAt, macOf, nicAt, ourDisks, ourNics, sourceOf, targetOf } from "./ours.js";
 import { CD_DRIVE, type Drive, type Nic, type Resolved, SEED_DRIVE, type Seed } from "./types.js";
 
 /** How long a guest may take to let go of a device, or to take or give memory, in milliseconds. */
@@ -116,9 +116,9 @@ export const liveXml = async ({ host, dom }: Pick<Running, "host" | "dom">): Pro
 async function reconcileDisks(running: Running): Promise<void> {
   const { host, dom, machine } = running;
   const live = await liveXml(running);
-  for (const disk of disksOf(live)) {
-    const target = attributeAt(disk, "target", "dev") ?? "";
-    if ((attribute(disk, "device") ?? "disk") !== "disk" || machine.disks.some((d) => d.target === target)) continue;
+  for (const disk of ourDisks(live, readNotes(live), machine.inputs.disks)) {
+    const target = targetOf(disk);
+    if (machine.disks.some((d) => d.target === target)) continue;
     await detach(running, disk, `disk "${target}"`, (now) => diskAt(now, target));
   }
   for (const disk of machine.disks)
@@ -129,10 +129,10 @@ async function reconcileDisks(running: Running): Promise<void> {
 async function reconcileNics(running: Running): Promise<void> {
   const { machine } = running;
   const live = await liveXml(running);
-  for (const nic of ourNics(live)) {
+  for (const nic of ourNics(live, readNotes(live), machine.inputs.networks)) {
     const mac = macOf(nic);
     const wanted = machine.nics.find((n) => n.mac === mac);
-    if (wanted && attributeAt(nic, "model", "type") === wanted.model) continue;
+    if (wanted && (attributeAt(nic, "model", "type") ?? "virtio") === wanted.model) continue;
     await detach(running, nic, `interface ${mac}`, (now) => nicAt(now, mac));
   }
   for (const nic of machine.nics) await plug(running, nic);

@@ -9,7 +9,8 @@ import { attribute, attributeAt, childrenOf, type Element, find, parseXml } from
 import { type Addresses, addressesOf, chosen } from "./addresses.js";
 import { settled } from "./balloon.js";
 import { readNotes } from "./notes.js";
-import { disksOf, isActive, nicsOf, readProperties, type Seen, stateOf } from "./read.js";
+import { disksOf, nicsOf } from "./ours.js";
+import { isActive, readProperties, type Seen, stateOf } from "./read.js";
 import type { Machine, MachineObserved, MachineOutputs } from "./types.js";
 
 /** A domain as the host has it now. `undefined` only when the daemon says that there is no such domain. */

@@ -5,6 +5,7 @@ import { attribute, attributeAt, childrenOf, type Element, find, sizeAt, textAt 
 import { configuredMemory, liveMemory } from "./balloon.js";
 import { nicNames } from "./names.js";
 import { type Notes, readNotes } from "./notes.js";
+import { diskAt, macOf, ourDisks, ourNics, sourceOf } from "./ours.js";
 import { CD_DRIVE, type Machine, type MachineInputs, type MachineOutputs, SEED_DRIVE } from "./types.js";
 
 /** What the host said of one domain. */
@@ -110,25 +111,6 @@ function accelerationOf(type: string | undefined, declared: MachineInputs["accel
   return declared !== undefined && fits.includes(declared) ? declared : type === "kvm" ? "required" : "none";
 }
 
-export const disksOf = (domain: Element): Element[] => {
-  const devices = find(domain, "devices");
-  return devices ? childrenOf(devices, "disk") : [];
-};
-export const nicsOf = (domain: Element): Element[] => {
-  const devices = find(domain, "devices");
-  return devices ? childrenOf(devices, "interface") : [];
-};
-/** The interfaces that a declaration can speak of; others (user mode, direct) are left alone. */
-export const ourNics = (domain: Element): Element[] =>
-  nicsOf(domain).filter((n) => ["network", "bridge"].includes(attribute(n, "type") ?? ""));
-export const macOf = (nic: Element): string => attributeAt(nic, "mac", "address")?.toLowerCase() ?? "";
-export const diskAt = (domain: Element, target: string): Element | undefined =>
-  disksOf(domain).find((d) => attributeAt(d, "target", "dev") === target);
-export const nicAt = (domain: Element, mac: string): Element | undefined =>
-  nicsOf(domain).find((n) => attributeAt(n, "mac", "address")?.toLowerCase() === mac);
-export const sourceOf = (disk: Element | undefined): string | undefined =>
-  disk && (attributeAt(disk, "source", "file") ?? attributeAt(disk, "source", "dev"));
-
 /** What lies in the CD drive; an adopted machine may have a disk under that name. */
 const mediumOf = (domain: Element): string | undefined => {
   const drive = diskAt(domain, CD_DRIVE);
@@ -170,11 +152,7 @@ function readDisks(
     const mine = declared?.find((d) => d.name === disk.name);
     return mine?.path !== undefined ? { ...rest, path: path ?? "" } : { ...rest, volume: volume ?? "" };
   };
-  const all = (domain: Element | undefined) =>
-    domain &&
-    disksOf(domain)
-      .filter((d) => (attribute(d, "device") ?? "disk") === "disk")
-      .map(view);
+  const all = (domain: Element | undefined) => domain && ourDisks(domain, notes, declared).map(view);
   const order = notes?.disks.map((d) => d.name) ?? [];
   return arranged(merged(all(config) ?? [], all(live), declared), order).map(shown);
 }
@@ -184,7 +162,8 @@ function readNics(
   notes: Notes | undefined,
   declared: readonly NicView[] | undefined,
 ): NicView[] {
-  const macs = [config, live].flatMap((domain) => (domain === undefined ? [] : ourNics(domain).map(macOf)));
+  const ours = (domain: Element | undefined) => (domain === undefined ? [] : ourNics(domain, notes, declared));
+  const macs = [config, live].flatMap((domain) => ours(domain).map(macOf));
   const names = nicNames([...new Set(macs)], notes, declared);
   const view = (nic: Element): NicView => {
     const mac = macOf(nic);
@@ -204,7 +183,7 @@ function readNics(
       connected: attributeAt(nic, "link", "state") !== "down",
     };
   };
-  const all = (domain: Element | undefined) => domain && ourNics(domain).map(view);
+  const all = (domain: Element | undefined) => domain && ours(domain).map(view);
   const order = notes?.nics.map((n) => n.name) ?? [];
   return arranged(merged(all(config) ?? [], all(live), declared), order);
 }

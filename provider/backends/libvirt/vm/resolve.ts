@@ -10,8 +10,8 @@ import { attributeAt, type Element, parseXml } from "../xml.js";
 import { freeTarget } from "./devices.js";
 import { nicNames } from "./names.js";
 import type { Notes } from "./notes.js";
+import { diskAt, disksOf, macOf as macOfNic, ourNics, sourceOf } from "./ours.js";
 import { type Place, placeOf } from "./pool-of.js";
-import { disksOf, macOf as macOfNic, ourNics } from "./read.js";
 import { hostnameOf } from "./seed.js";
 import type { DeclaredDisk, DeclaredNic, Disk, MachineInputs, Nic, Virtualisation } from "./types.js";
 
@@ -58,13 +58,14 @@ export async function resolveDisks(
     taken.add(target);
     const path = disk.volume ?? disk.path ?? "";
     const { name, bus, readOnly, format } = disk;
-    const known = format === undefined ? await inPool(host, path, disk.volume && `disks[${i}].volume`) : { format };
+    const kept = format ?? formatNow(existing, disk, noted);
+    const known = kept === undefined ? await inPool(host, path, disk.volume && `disks[${i}].volume`) : { format: kept };
     out.push({ name, path, bus, readOnly, target, ...known });
   }
   return out;
 }
 
-const sameBus = (target: string, bus: Disk["bus"]): boolean => target.startsWith("vd") === (bus === "virtio");
+const sameBus = (target: string, bus: Disk["bus"]): boolean => target.startsWith(bus === "virtio" ? "vd" : "sd");
 
 /** A disk of an adopted machine has no note: it is known by its file. */
 const adopted = (existing: Existing | undefined, disk: DeclaredDisk): string | undefined => {
@@ -76,6 +77,18 @@ const adopted = (existing: Existing | undefined, disk: DeclaredDisk): string | u
     );
   return found && attributeAt(found, "target", "dev");
 };
+
+/** The format that the machine takes a file for which stays at its place, where the machine says one. */
+function formatNow(
+  existing: Existing | undefined,
+  disk: DeclaredDisk,
+  target: string | undefined,
+): Disk["format"] | undefined {
+  const there = existing && target !== undefined ? diskAt(existing.config, target) : undefined;
+  if (there === undefined || sourceOf(there) !== (disk.volume ?? disk.path)) return undefined;
+  const type = attributeAt(there, "driver", "type");
+  return type === "qcow2" || type === "raw" ? type : undefined;
+}
 
 /**
  * The format that the host's pools know of a file; `raw` for what no pool holds. Two calls. `property` names the place
@@ -116,7 +129,7 @@ export async function resolveNics(
   existing?: Existing,
 ): Promise<Nic[]> {
   const out: Nic[] = [];
-  const macs = existing === undefined ? [] : ourNics(existing.config).map(macOfNic);
+  const macs = existing === undefined ? [] : ourNics(existing.config, existing.notes, declared).map(macOfNic);
   const known = new Map([...nicNames(macs, existing?.notes, declared)].map(([mac, name]) => [name, mac]));
   for (const [i, nic] of declared.entries()) {
     const mac = nic.mac ?? known.get(nic.name) ?? macOf(machine.uuid, nic.name);
