@@ -5,7 +5,7 @@ import { ProviderError } from "../core/errors.js";
 /** A run of the content: bytes, or so many zero bytes. */
 export type Chunk = Uint8Array | { readonly hole: number };
 
-/** Bytes of a full piece; a source holds at most three of them at a time. */
+/** Bytes of a full piece; a source holds at most four of them at a time. */
 export const PIECE = 1024 * 1024;
 /** Zeros are looked for in aligned blocks of this size: the usual cluster of a file system or a qcow2. */
 const BLOCK = 64 * 1024;

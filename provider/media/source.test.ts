@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { appendFileSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { stat } from "node:fs/promises";
 import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -25,11 +26,13 @@ const invalid = (property: string, fact: RegExp) =>
 
 const bytesOf = (chunks: readonly Chunk[]): Buffer =>
   Buffer.concat(chunks.map((chunk) => ("hole" in chunk ? Buffer.alloc(chunk.hole) : chunk)));
+/** The memory of a piece is used again. */
+const copied = (chunk: Chunk): Chunk => ("hole" in chunk ? chunk : Uint8Array.from(chunk));
 async function readAll(source: string, options: SourceOptions = {}): Promise<Chunk[]> {
   const opened = await openSource(source, options);
   const chunks: Chunk[] = [];
   try {
-    for await (const chunk of opened.chunks()) chunks.push(chunk);
+    for await (const chunk of opened.chunks()) chunks.push(copied(chunk));
   } finally {
     await opened.close();
     await opened.close();
@@ -56,6 +59,25 @@ describe("a local file", () => {
       const shape = chunks.map((chunk) => ("hole" in chunk ? `hole ${chunk.hole}` : chunk.length));
       expect(shape).toEqual([MiB, MiB, `hole ${3 * MiB}`, 64 * KiB, `hole ${64 * KiB}`, 6 * KiB + 5]);
     }
+  });
+
+  test("uses four pieces of memory again and again, and leaves the bytes of a piece as they are meanwhile", async () => {
+    const random = randomBytes(12 * MiB);
+    const opened = await openSource(file("ring.raw", random));
+    const pieces: Uint8Array[] = [];
+    for await (const piece of opened.chunks()) {
+      pieces.push(piece as Uint8Array);
+      // What is read ahead has come by then.
+      await stat(join(folder, "ring.raw"));
+      for (const [back, kept] of pieces.slice(-3).entries()) {
+        const at = (Math.max(pieces.length - 3, 0) + back) * MiB;
+        expect(random.subarray(at, at + MiB).equals(kept)).toBe(true);
+      }
+    }
+    await opened.close();
+    expect(pieces).toHaveLength(12);
+    expect(new Set(pieces.map(({ buffer }) => buffer)).size).toBe(4);
+    expect(random.subarray(0, MiB).equals(opened.head)).toBe(true);
   });
 
   test("tells name, length, identity and its first bytes", async () => {
@@ -175,7 +197,7 @@ describe("a web server", () => {
     expect(opened).toMatchObject({ length: undefined, identity: {} });
     expect(opened.head.length).toBe(MiB);
     const chunks: Chunk[] = [];
-    for await (const chunk of opened.chunks()) chunks.push(chunk);
+    for await (const chunk of opened.chunks()) chunks.push(copied(chunk));
     expect(chunks.slice(0, 3).map((chunk) => ("hole" in chunk ? chunk : chunk.length))).toEqual([
       MiB,
       MiB,

@@ -34,7 +34,8 @@ export interface Source extends Found {
   readonly head: Uint8Array;
   /**
    * The whole content from its start, once: pieces of at most 1 MiB, and holes for aligned 64 KiB blocks of zeros. The
-   * next piece is read when it is asked for; about 3 MiB are held at a time.
+   * next piece is read when it is asked for; about 4 MiB are held at a time. The bytes of a piece stay as they are until
+   * the third one after it is asked for: copy what is kept longer.
    *
    * After the last piece it throws, instead of ending, `invalid` when the checksum differs (property `sha256`) or a local
    * file was changed meanwhile, and `unreachable` when there were fewer or more bytes than told. Complete an upload only
@@ -93,7 +94,8 @@ export async function openSource(source: string, options: SourceOptions = {}): P
     await close();
     throw error;
   });
-  const head = first.done ? new Uint8Array() : first.value;
+  // A copy: the memory of a piece is used again.
+  const head = first.done ? new Uint8Array() : Uint8Array.from(first.value);
   let taken = false;
   return {
     name,

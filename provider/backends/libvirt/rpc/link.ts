@@ -21,6 +21,8 @@ export class Link {
   /** Counts whatever arrives: a value that changed proves that the peer lives. */
   received = 0;
   private readonly holders = new Set<object>();
+  /** Bodies that were handed over and not copied, and that the transport has not let go of. */
+  private unsent = 0;
   private drain: Promise<void> | undefined;
   private drained: (() => void) | undefined;
 
@@ -38,13 +40,13 @@ export class Link {
         this.fail(error instanceof Error ? error : new Error(String(error)));
       }
     });
-    duplex.on("drain", () => this.drained?.());
+    duplex.on("drain", () => this.lighter());
     duplex.on("error", (error) => this.fail(error));
     duplex.on("end", () => this.fail(new Error("the peer ended the connection")));
     duplex.on("close", () => this.fail(new Error("the connection was closed")));
   }
 
-  /** Hands a message to the transport. The body must not change before it is sent. */
+  /** Hands a message to the transport. The body must not change before `ready` has resolved. */
   send(header: Header, body: Uint8Array = EMPTY): void {
     if (this.error !== undefined) return;
     const head = encodeHeader(header, body.length);
@@ -53,7 +55,11 @@ export class Link {
     else {
       this.duplex.cork();
       this.duplex.write(head);
-      this.duplex.write(body);
+      this.unsent += 1;
+      this.duplex.write(body, () => {
+        this.unsent -= 1;
+        this.lighter();
+      });
       this.duplex.uncork();
     }
   }
@@ -62,12 +68,15 @@ export class Link {
     this.keepalive(Keepalive.ping);
   }
 
-  /** Whether the transport has more than it likes to hold. */
+  /** Whether the transport has more than it likes to hold, or still uses a body. */
   get congested(): boolean {
-    return this.error === undefined && this.duplex.writableNeedDrain;
+    return this.error === undefined && (this.unsent > 0 || this.duplex.writableNeedDrain);
   }
 
-  /** Resolves when the transport takes more, or when the link is lost. */
+  /**
+   * Resolves when the transport takes more and uses no body any more, so that their memory may be written to again, or when
+   * the link is lost.
+   */
   async ready(): Promise<void> {
     if (!this.congested) return;
     this.drain ??= new Promise<void>((resolve) => {
@@ -78,6 +87,10 @@ export class Link {
       };
     });
     await this.drain;
+  }
+
+  private lighter(): void {
+    if (!this.congested) this.drained?.();
   }
 
   /** Stops reading as long as anybody holds. */

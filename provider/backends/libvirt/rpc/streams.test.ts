@@ -1,3 +1,4 @@
+import { duplexPair } from "node:stream";
 import { describe, expect, it, vi } from "vitest";
 import { encoded, type Received, ScriptedPeer } from "../../../../test/rpc/scripted-peer.js";
 import { Connection } from "./connection.js";
@@ -52,7 +53,7 @@ describe("an upload", () => {
     expect(frames.map(({ type, status, body }) => [type, status, body.length])).toEqual([
       [MessageType.stream, Status.more, 3],
       [MessageType.hole, Status.more, 12],
-      [MessageType.stream, Status.more, MIB],
+      ...Array.from({ length: 4 }, () => [MessageType.stream, Status.more, MIB / 4]),
       [MessageType.stream, Status.more, 5],
       [MessageType.stream, Status.ok, 0],
     ]);
@@ -63,7 +64,10 @@ describe("an upload", () => {
     const { c, peer } = await opened();
     let taken = 0;
     async function* source(): AsyncGenerator<Chunk> {
-      for (; taken < 50; taken++) yield Buffer.alloc(MIB);
+      while (taken < 50) {
+        taken++;
+        yield Buffer.alloc(MIB);
+      }
     }
     const call = peer.called(volumes.upload);
     const upload = c.upload(volumes.upload, whole, source());
@@ -78,6 +82,25 @@ describe("an upload", () => {
     void peer.received(isEnd).then((frame) => peer.send({ ...frame, status: Status.ok }));
     peer.duplex.resume();
     expect((await upload).total).toBe(50 * MIB);
+  });
+
+  it("lets go of the memory of a piece before it asks for the second one after it, however much the transport holds", async () => {
+    const [client, server] = duplexPair({ highWaterMark: 64 * MIB });
+    const peer = new ScriptedPeer(server);
+    peer.welcome();
+    const c = await Connection.open(client, "qemu:///system");
+    const ring = [Buffer.alloc(MIB), Buffer.alloc(MIB)];
+    async function* source(): AsyncGenerator<Chunk> {
+      for (let i = 0; i < 20; i++) yield ring[i % 2]!.fill(i);
+    }
+    const upload = c.upload(volumes.upload, whole, source());
+    await serve(peer, volumes.upload);
+    expect((await upload).total).toBe(20 * MIB);
+    const sent = Buffer.concat(peer.frames.filter(isStream).map(({ body }) => body));
+    const wrong = Array.from({ length: 20 }, (_, i) => i).filter(
+      (i) => !sent.subarray(i * MIB, (i + 1) * MIB).every((byte) => byte === i),
+    );
+    expect(wrong).toEqual([]);
   });
 
   it("stops when the daemon refuses, even while its source hangs, and closes the source", async () => {

@@ -11,8 +11,11 @@ export type Chunk = Uint8Array | { readonly hole: number | bigint };
 /** As it is received. */
 export type ReceivedChunk = Uint8Array | { readonly hole: number };
 
-/** Bytes that one message of an upload carries at most: measured best between 256 KiB and 1 MiB. */
-const MESSAGE = 1 << 20;
+/**
+ * Bytes that one message of an upload carries at most. Measured on a two-core machine over a unix socket with pieces of
+ * 1 MiB: 560 MB/s in messages of 1 MiB, 830 MB/s in messages of 256 KiB, which the processor's cache holds.
+ */
+const MESSAGE = 1 << 18;
 /** Bytes of a download that are kept before reading stops, and below which it goes on. */
 const HIGH = 4 << 20;
 const LOW = 2 << 20;
@@ -64,7 +67,10 @@ export class ServerStream {
     this.wake?.();
   }
 
-  /** Sends bytes in messages of at most 1 MiB, each when the transport has taken the one before. */
+  /**
+   * Sends bytes in messages of at most 256 KiB, each when the transport has let go of the one before. When this resolves,
+   * the last message of these bytes may still be in use, and nothing of an earlier call.
+   */
   async send(bytes: Uint8Array): Promise<void> {
     for (let at = 0; at < bytes.length; at += MESSAGE) {
       await this.moving(this.during(this.link.ready()));
