@@ -1,9 +1,7 @@
 import { describe, expect, it, test } from "vitest";
 import { ProviderError } from "../../../core/errors.js";
-import { parseXml } from "../xml.js";
 import { notStarted, slowProbe } from "./kvm.js";
 import { firmware, secureBoot, tpm } from "./machine.js";
-import { closedTo } from "./pools.js";
 import { age, versionText } from "./reach.js";
 import { confinement } from "./security.js";
 
@@ -21,47 +19,16 @@ describe("a version", () => {
 });
 
 describe("the security drivers", () => {
-  const models = (...names: readonly string[]) => {
-    const label = "<baselabel type='kvm'>+64055:+108</baselabel>";
-    const all = names.map((n) => `<secmodel><model>${n}</model><doi>0</doi>${n === "dac" ? label : ""}</secmodel>`);
-    return parseXml(`<capabilities><host>${all.join("")}</host></capabilities>`, "capabilities");
-  };
-
+  const qemu = { user: 64055, group: 108 };
   test.each([
-    [["apparmor", "dac"], "ok", /AppArmor.*user 64055 in group 108/],
-    [["selinux", "dac"], "ok", /SELinux.*user 64055/],
-    [["none", "dac"], "note", /neither.*user 64055/],
-    [[], "note", /neither AppArmor nor SELinux confines machines$/],
-  ] as const)("%j: %s", (names, expected, found) => {
-    const finding = confinement(models(...names));
+    [{ user: qemu, driver: "apparmor" }, "ok", /AppArmor.*user 64055 in group 108/],
+    [{ user: qemu, driver: "selinux" }, "ok", /SELinux.*user 64055/],
+    [{ user: { user: 0, group: 0 }, driver: undefined }, "note", /neither.*root/],
+    [{ user: undefined, driver: undefined }, "note", /neither AppArmor nor SELinux confines machines$/],
+  ] as const)("%j: %s", (known, expected, found) => {
+    const finding = confinement(known);
     expect(finding.level).toBe(expected);
     expect(finding.found).toMatch(found);
-  });
-});
-
-describe("a pool's folder", () => {
-  const pool = (mode: string, owner: number, group: number) =>
-    parseXml(
-      `<pool><target><permissions><mode>${mode}</mode><owner>${owner}</owner><group>${group}</group></permissions></target></pool>`,
-      "a pool",
-    );
-  const qemu = { user: 64055, group: 108 };
-
-  test.each([
-    ["0711", 0, 0, undefined],
-    ["0710", 0, 108, undefined],
-    ["0700", 64055, 0, undefined],
-    ["0700", 0, 0, "problem"],
-    ["0750", 0, 0, "problem"],
-    ["0077", 64055, 0, "problem"],
-    ["0707", 0, 108, "problem"],
-  ])("with mode %s of %i:%i: %s", (mode, owner, group, expected) =>
-    expect(level(closedTo(qemu, "/srv", pool(mode, owner, group)))).toBe(expected),
-  );
-
-  it("is open to root, and nothing is said where the pool says nothing", () => {
-    expect(closedTo({ user: 0, group: 0 }, "/srv", pool("0000", 1, 1))).toBeUndefined();
-    expect(closedTo(qemu, "/srv", parseXml("<pool><target/></pool>", "a pool"))).toBeUndefined();
   });
 });
 

@@ -1,11 +1,11 @@
 import type { Finding } from "../../../core/finding.js";
 import { showBytes } from "../../../core/units.js";
+import { closedMode, confinementOf, type User } from "../confinement.js";
 import type { Entry } from "../inventory.js";
 import { PoolState } from "../rpc/flags.js";
-import { host as hostCalls } from "../rpc/procedures/connect.js";
 import { pools as calls } from "../rpc/procedures/storage.js";
 import type { PoolRef } from "../rpc/types.js";
-import { attribute, childrenOf, type Element, find, parseXml, textAt } from "../xml.js";
+import { attribute, type Element, parseXml, textAt } from "../xml.js";
 import { type Check, enumeration, findings, type Subject } from "./check.js";
 import { tryPools } from "./pool-trial.js";
 
@@ -26,7 +26,7 @@ export const pools: Check = {
     const { host } = subject;
     const all = [...(await host.inventory.pools()).values()];
     const started = await Promise.all(all.filter(({ active }) => active).map((pool) => described(subject, pool)));
-    const user = host.uri.hypervisor === "test" ? undefined : await qemuUser(subject);
+    const user = host.uri.hypervisor === "test" ? undefined : (await confinementOf(host)).user;
     const told = await Promise.all(started.map((pool) => ofStarted(subject, pool, user)));
     const tried = subject.look.tries && host.uri.hypervisor !== "test" ? await tryPools(subject, started) : [];
     const names = enumeration(started.map(({ ref }) => `"${ref.name}"`));
@@ -116,37 +116,17 @@ async function ofStarted(
           remedy: "Free space on its file system.",
           ...(path === undefined ? {} : { commands: [`df -h ${path}`] }),
         };
-  return findings(sick, full, path === undefined || user === undefined ? undefined : closedTo(user, path, xml));
+  return findings(sick, full, path === undefined || user === undefined ? undefined : closed(user, path, xml));
 }
 
-/** Whom QEMU runs as: numbers. */
-export interface User {
-  readonly user: number;
-  readonly group: number;
-}
-
-/** From the label of its processes, `+64055:+64055`; `undefined` where it has none, or names instead of numbers. */
-async function qemuUser({ host, patience }: Subject): Promise<User | undefined> {
-  const text = await host.session.call(hostCalls.capabilities, undefined, patience);
-  const inner = find(parseXml(text, "the host's capabilities"), "host");
-  const dac = inner && childrenOf(inner, "secmodel").find((model) => textAt(model, "model") === "dac");
-  const [, user, group] = /^\+(\d+):\+(\d+)$/.exec((dac && textAt(dac, "baselabel")) ?? "") ?? [];
-  return user === undefined ? undefined : { user: Number(user), group: Number(group) };
-}
-
-/** A directory of a pool that QEMU's user cannot enter, from what the pool says of it. */
-export function closedTo({ user, group }: User, path: string, pool: Element): Finding | undefined {
-  const said = find(pool, "target/permissions");
-  const mode = Number.parseInt((said && textAt(said, "mode")) ?? "", 8);
-  if (user === 0 || said === undefined || Number.isNaN(mode)) return undefined;
-  const isOwner = Number(textAt(said, "owner")) === user;
-  const isMember = Number(textAt(said, "group")) === group;
-  const bits = isOwner ? mode >> 6 : isMember ? mode >> 3 : mode;
-  if ((bits & 1) === 1) return undefined;
+/** A directory of a pool that QEMU's user cannot enter. */
+function closed(user: User, path: string, pool: Element): Finding | undefined {
+  const mode = closedMode(user, pool);
+  if (mode === undefined) return undefined;
   return {
     topic: "storage pool",
     level: "problem",
-    found: `QEMU's user ${user} may not enter ${path}, which has mode ${mode.toString(8).padStart(4, "0")}`,
+    found: `QEMU's user ${user.user} may not enter ${path}, which has mode ${mode}`,
     means: "No machine starts with a disk of this pool.",
     remedy: "Let everybody pass through the folder, which shows its list to nobody.",
     commands: [`chmod o+x ${path}`],

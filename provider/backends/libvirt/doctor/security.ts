@@ -1,27 +1,17 @@
 import type { Finding } from "../../../core/finding.js";
-import { host as hostCalls } from "../rpc/procedures/connect.js";
-import { childrenOf, type Element, find, parseXml, textAt } from "../xml.js";
+import { type Confinement, confinementOf, type User } from "../confinement.js";
 import type { Check } from "./check.js";
 
 /** How the host keeps guests apart from its files. */
 export const security: Check = {
   topic: "security",
   limit: 60,
-  run: async ({ host, patience }) => {
-    const text = await host.session.call(hostCalls.capabilities, undefined, patience);
-    return [confinement(parseXml(text, "the host's capabilities"))];
-  },
+  run: async ({ host }) => [confinement(await confinementOf(host))],
 };
 
-/** What the security drivers of a host's capabilities mean for disks. */
-export function confinement(capabilities: Element): Finding {
-  const host = find(capabilities, "host");
-  const all =
-    host === undefined ? [] : childrenOf(host, "secmodel").map((model) => [textAt(model, "model"), model] as const);
-  const dac = all.find(([name]) => name === "dac")?.[1];
-  const user = dac === undefined ? undefined : userOf(dac);
-  const as = user === undefined ? "" : `; QEMU runs as ${user}`;
-  const driver = all.map(([name]) => name).find((name) => name === "apparmor" || name === "selinux");
+/** What they mean for disks. */
+export function confinement({ user, driver }: Confinement): Finding {
+  const as = user === undefined ? "" : `; QEMU runs as ${userText(user)}`;
   const topic = "security";
   if (driver === "apparmor")
     return {
@@ -51,9 +41,4 @@ export function confinement(capabilities: Element): Finding {
   };
 }
 
-/** The user that QEMU runs as, from the label of its processes: `+64055:+64055`. */
-function userOf(dac: Element): string | undefined {
-  const label = textAt(dac, "baselabel");
-  const [, user, group] = /^\+?(\w+):\+?(\w+)$/.exec(label ?? "") ?? [];
-  return user === undefined ? undefined : user === "0" ? "root" : `user ${user} in group ${group}`;
-}
+const userText = ({ user, group }: User): string => (user === 0 ? "root" : `user ${user} in group ${group}`);

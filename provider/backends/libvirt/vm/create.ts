@@ -5,9 +5,9 @@ import { isUuid, uuidOf } from "../identity.js";
 import { Define } from "../rpc/flags.js";
 import { domains } from "../rpc/procedures/domain.js";
 import { type DomainRef, domainRef } from "../rpc/types.js";
+import { begin } from "./begin.js";
 import { definition } from "./definition.js";
 import { leavingNothing, removeLeftovers } from "./leftovers.js";
-import { start } from "./power.js";
 import { chooseVirtualisation, resolveDisks, resolveNics } from "./resolve.js";
 import { seedFor } from "./seed.js";
 import { explainingStart } from "./start-error.js";
@@ -33,7 +33,7 @@ export async function create(host: LibvirtHost, wanted: MachineInputs, step: Ste
   );
   if (wanted.autostart) await host.session.call(domains.setAutostart, { dom, autostart: true });
   const wait = await addressWait(host, machine, step);
-  if (wanted.powerState !== "stopped") await explainingStart(machine, () => startFirst(host, machine, dom, step));
+  if (wanted.powerState !== "stopped") await explainingStart(host, machine, () => startFirst(host, machine, dom, step));
   await wait();
 }
 
@@ -98,15 +98,17 @@ async function define(host: LibvirtHost, machine: Resolved, step: Step): Promise
  * itself virtual) is found only by trying. Under `auto` the guest is then emulated, which is said.
  */
 async function startFirst(host: LibvirtHost, machine: Resolved, dom: DomainRef, step: Step): Promise<void> {
-  const { acceleration, powerState } = machine.inputs;
+  const { acceleration } = machine.inputs;
+  const { signal } = step;
   step.report("starting");
   try {
-    await start(host, dom, powerState === "paused");
+    await begin(host, { dom, machine, signal });
   } catch (error) {
     const isKvm = machine.virtualisation === "kvm" && error instanceof Error && /kvm/i.test(error.message);
     if (!isKvm || acceleration !== "auto") throw error;
     step.report(`KVM does not work on this host (${error.message}): the guest is emulated, which is slow`);
-    await define(host, { ...machine, virtualisation: "qemu" }, step);
-    await start(host, dom, powerState === "paused");
+    const emulated = { ...machine, virtualisation: "qemu" } as const;
+    await define(host, emulated, step);
+    await begin(host, { dom, machine: emulated, signal });
   }
 }

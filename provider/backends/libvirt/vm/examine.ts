@@ -1,8 +1,10 @@
+import { dirname } from "node:path";
 import { isProviderError } from "../../../core/errors.js";
 import type { Problem } from "../../../core/kind.js";
 import { showBytes } from "../../../core/units.js";
 import { cidrText, hasGuest } from "../../../kinds/address.js";
 import { checkUserData } from "../../../media/nocloud.js";
+import { closedFolder } from "../confinement.js";
 import type { Offer } from "../facts.js";
 import type { LibvirtHost } from "../host.js";
 import { uuidOf } from "../identity.js";
@@ -181,12 +183,16 @@ async function diskProblems(
     if (disk.volume !== undefined && !(await isVolume(host, path)))
       return [{ path: at, reason: `"${path}" is in no storage pool of the host. ${VOLUME_HINT}` }];
     const user = disk.readOnly ? undefined : others.find(({ stats }) => has(stats, path));
-    return user === undefined
-      ? []
-      : [{ path: at, reason: `"${path}" is in use by the running virtual machine "${user.ref.name}"` }];
+    if (user !== undefined)
+      return [{ path: at, reason: `"${path}" is in use by the running virtual machine "${user.ref.name}"` }];
+    const mode = host.uri.hypervisor === "test" ? undefined : await closedFolder(host, path);
+    return mode === undefined ? [] : [{ path: at, reason: closedReason(path, mode) }];
   };
   return (await Promise.all(disks.map(problem))).flat();
 }
+
+const closedReason = (path: string, mode: string): string =>
+  `"${path}" cannot be used by a machine: its folder has mode ${mode} and keeps QEMU's user out. Let everybody pass through it on the host: chmod o+x ${dirname(path)}`;
 
 /** A file that a running machine writes to would be destroyed by a second writer. */
 const has = (stats: Stats | undefined, path: string): boolean =>

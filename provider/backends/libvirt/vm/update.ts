@@ -6,11 +6,12 @@ import { Define, DomainXml } from "../rpc/flags.js";
 import { domains } from "../rpc/procedures/domain.js";
 import { type DomainRef, domainRef } from "../rpc/types.js";
 import { attribute, type Element, find, parseXml, toText } from "../xml.js";
+import { begin } from "./begin.js";
 import { driveFault, edit } from "./edit.js";
 import { runs } from "./effects.js";
 import { applyLive, liveXml } from "./live.js";
 import { type Notes, readNotes } from "./notes.js";
-import { pause, resume, start, stop } from "./power.js";
+import { pause, resume, stop } from "./power.js";
 import { chooseVirtualisation, resolveDisks, resolveNics } from "./resolve.js";
 import { deleteSeed, seedFor } from "./seed.js";
 import { explainingStart } from "./start-error.js";
@@ -157,7 +158,7 @@ async function reachPowerState(
     step.report(again ? "starting again" : "starting");
     // Variables of another firmware would keep the guest from booting.
     const reset = firmware === "uefi" && changes.some((c) => ["firmware", "secureBoot"].includes(c.property));
-    await explainingStart(machine, () => start(host, dom, powerState === "paused", reset));
+    await explainingStart(host, machine, () => begin(host, { dom, machine, resetNvram: reset, signal: step.signal }));
   } else if (powerState !== "stopped" && changes.some((c) => c.property === "powerState")) {
     await (powerState === "paused" ? pause(host, dom) : resume(host, dom));
   }
