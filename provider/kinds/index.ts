@@ -1,9 +1,9 @@
 import { Network } from "./network.js";
-import { StoragePool } from "./storage-pool.js";
+import { groupOf, StoragePool } from "./storage-pool.js";
 import { VirtualMachine } from "./virtual-machine.js";
 import { Volume } from "./volume.js";
 
-export { Network, StoragePool, VirtualMachine, Volume };
+export { groupOf, Network, StoragePool, VirtualMachine, Volume };
 
 /** Every kind there is. A backend answers for each of them, by type. */
 export const kinds = { StoragePool, Volume, Network, VirtualMachine } as const;

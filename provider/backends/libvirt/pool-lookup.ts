@@ -5,14 +5,14 @@ import { type PoolDescription, plainPath, readPool } from "./pool-xml.js";
 import { pools } from "./rpc/index.js";
 import type { PoolRef } from "./rpc/types.js";
 
-/** A pool that volumes can be made in: started, with a directory. */
+/** A pool that volumes can be made in: started, with a directory of files or of block devices. */
 export interface OpenPool extends PoolDescription {
   readonly ref: PoolRef;
   readonly path: string;
 }
 
-/** Types whose volumes are files in a directory. */
-const OF_FILES: ReadonlySet<string> = new Set(["dir", "fs", "netfs"]);
+/** Types whose volumes are files in a directory, or block devices of a volume group. */
+const USABLE: ReadonlySet<string> = new Set(["dir", "fs", "netfs", "logical"]);
 
 /** By name, UUID or directory; `undefined` when the host has none. A directory is found only while its pool is started. */
 export async function poolByAnyName({ session }: LibvirtHost, name: string): Promise<PoolRef | undefined> {
@@ -47,9 +47,9 @@ export async function openPool(host: LibvirtHost, declared: string): Promise<Ope
   const described = await describePool(host, ref);
   if (described === undefined) throw await noSuchPool(host, declared);
   const { type, path } = described;
-  if (!OF_FILES.has(type) || path === undefined)
+  if (!USABLE.has(type) || path === undefined)
     throw wrongPool(`the storage pool "${ref.name}" has the type ${type}, which is not supported`, {
-      hint: "Use a storage pool that is a directory.",
+      hint: "Use a storage pool that is a directory or a volume group.",
     });
   return { ...described, ref, path };
 }

@@ -8,6 +8,7 @@ import { type OpenPool, openPool } from "./pool-lookup.js";
 import { volumes } from "./rpc/index.js";
 import type { SecretRef, VolumeRef } from "./rpc/types.js";
 import { findBase } from "./volume-base.js";
+import { isRounded, ofBlocks, refuseForBlocks } from "./volume-block.js";
 import { grow } from "./volume-grow.js";
 import { deleteVolume, describeVolume, idOf, namesIn, refOf } from "./volume-lookup.js";
 import { fillPart, partOf, publish } from "./volume-upload.js";
@@ -36,6 +37,7 @@ export async function createVolume(host: LibvirtHost, wanted: Wanted, step: Step
   host.inventory.forget();
   if (wanted.adopt !== undefined) return step.made(await adopted(host, wanted.pool, wanted.adopt));
   const pool = await openPool(host, wanted.pool);
+  refuseForBlocks(pool, wanted);
   const path = `${pool.path}/${wanted.name}`;
   const mark = markOf(wanted.owner, path);
   const vol = { pool: pool.name, name: wanted.name, key: "" };
@@ -52,9 +54,10 @@ export async function createVolume(host: LibvirtHost, wanted: Wanted, step: Step
 }
 
 /** The earlier attempt may have been made with a smaller size. */
-async function goOn({ host, vol, path }: Place, { size }: Wanted): Promise<void> {
+async function goOn({ host, pool, vol, path }: Place, { size }: Wanted): Promise<void> {
   const now = size === undefined ? undefined : await describeVolume(host, vol);
   if (size === undefined || now === undefined || now.capacity === size) return;
+  if (now.block && isRounded(size, now.capacity, pool)) return;
   await grow(host, vol, { path, size: now.capacity }, size);
 }
 
@@ -83,7 +86,7 @@ async function makeEmpty({ host, pool, vol }: Place, wanted: Wanted): Promise<vo
       where: { property: "size" },
     });
   const under = base && wanted.base !== undefined ? { path: wanted.base, format: base.format } : undefined;
-  const volume: NewVolume = { name: wanted.name, format: wanted.format, capacity, base: under };
+  const volume: NewVolume = { name: wanted.name, format: wanted.format, capacity, base: under, block: ofBlocks(pool) };
   const make = () => host.session.call(volumes.create, { pool: pool.ref, xml: writeVolume(volume), flags: 0 });
   try {
     await make();

@@ -9,6 +9,7 @@ import type { LibvirtHost } from "./host.js";
 import { markOf } from "./mark.js";
 import { type OpenPool, openPool, stopped } from "./pool-lookup.js";
 import { findBase } from "./volume-base.js";
+import { blockGrowth, blockProblems, blockRoom, isRounded, ofBlocks } from "./volume-block.js";
 import { describeVolume, listVolumes, refOf } from "./volume-lookup.js";
 import { foundFault } from "./volume-source.js";
 import { overlaysOf } from "./volume-use.js";
@@ -32,11 +33,20 @@ export async function examineVolume(
     (await baseNow(host, wanted, now, pool)) === wanted.base
       ? undefined
       : asked(wanted.base, (path) => findBase(host, path, wanted.size)),
-    stays ? resizing(host, wanted, now) : undefined,
+    stays ? resizing(host, wanted, now, pool) : undefined,
     !stays && pool ? tooLarge(wanted, pool) : undefined,
+    pool && wanted.adopt === undefined ? blockProblems(pool, wanted) : undefined,
   ]);
-  const [taken, source, base, size, room] = parts;
-  return [...inPool, ...(taken ?? []), ...(source?.[1] ?? []), ...(base?.[1] ?? []), ...(size ?? []), ...(room ?? [])];
+  const [taken, source, base, size, room, block] = parts;
+  return [
+    ...inPool,
+    ...(taken ?? []),
+    ...(source?.[1] ?? []),
+    ...(base?.[1] ?? []),
+    ...(size ?? []),
+    ...(room ?? []),
+    ...(block ?? []),
+  ];
 }
 
 /** What lies under it, or under the one that is to be adopted, already. */
@@ -105,6 +115,8 @@ async function sourceProblem(source: string, { format = "qcow2", size }: Wanted,
   const fault = foundFault(found, { format, size });
   if (fault !== undefined) throw wrong(fault.property, fault.fact, fault.hint);
   // A raw source may be holes for the most part; a qcow2 is data.
+  const [full] = pool !== undefined && ofBlocks(pool) ? blockRoom(pool, size, found.length) : [];
+  if (full !== undefined) throw wrong(full.path, full.reason, "Extend the volume group, or use another pool.");
   if (pool !== undefined && format === "qcow2" && found.length !== undefined && found.length > pool.available)
     throw wrong(
       "source",
@@ -113,8 +125,15 @@ async function sourceProblem(source: string, { format = "qcow2", size }: Wanted,
     );
 }
 
-async function resizing(host: LibvirtHost, { size }: Wanted, now: NonNullable<Now>): Promise<readonly Problem[]> {
+async function resizing(
+  host: LibvirtHost,
+  { size }: Wanted,
+  now: NonNullable<Now>,
+  pool: OpenPool | undefined,
+): Promise<readonly Problem[]> {
   if (size === undefined || size === now.outputs.size) return [];
+  const block = pool !== undefined && ofBlocks(pool);
+  if (block && isRounded(size, now.outputs.size, pool)) return [];
   if (size < now.outputs.size)
     return [
       {
@@ -122,15 +141,17 @@ async function resizing(host: LibvirtHost, { size }: Wanted, now: NonNullable<No
         reason: `must not be less than it is (${showBytes(now.outputs.size)}), not ${showBytes(size)}: a volume never shrinks; make a new one and copy what matters`,
       },
     ];
+  if (block) return [{ path: "size", reason: blockGrowth(now.outputs.path, size) }];
   const [over] = await overlaysOf(host, now.outputs.path);
   return over === undefined
     ? []
     : [{ path: "size", reason: `must stay as it is: the volume "${over.pool}/${over.name}" lies over it` }];
 }
 
-/** Volumes are thin, so only what could never be filled is refused. */
-const tooLarge = ({ size }: Wanted, pool: OpenPool): readonly Problem[] =>
-  size === undefined || size <= pool.capacity || pool.capacity === 0
+/** Files are thin, so only what could never be filled is refused. Of block devices the room is taken at once. */
+function tooLarge({ size, source, adopt }: Wanted, pool: OpenPool): readonly Problem[] {
+  if (ofBlocks(pool)) return source === undefined && adopt === undefined ? blockRoom(pool, size, undefined) : [];
+  return size === undefined || size <= pool.capacity || pool.capacity === 0
     ? []
     : [
         {
@@ -138,3 +159,4 @@ const tooLarge = ({ size }: Wanted, pool: OpenPool): readonly Problem[] =>
           reason: `must not exceed the file system of the storage pool "${pool.name}" (${showBytes(pool.capacity)}), not ${showBytes(size)}`,
         },
       ];
+}

@@ -7,6 +7,7 @@ import type { OpenPool } from "./pool-lookup.js";
 import { Stream, VolumeCreate, volumes } from "./rpc/index.js";
 import type { Sent } from "./rpc/transfer.js";
 import type { VolumeRef } from "./rpc/types.js";
+import { ofBlocks } from "./volume-block.js";
 import { deleteVolume } from "./volume-lookup.js";
 import { foundFault } from "./volume-source.js";
 import { formatOf, readVolume, writeVolume } from "./volume-xml.js";
@@ -45,7 +46,7 @@ export async function fillPart(host: LibvirtHost, { pool, part, copy }: Publicat
     const fault = foundFault(source, copy);
     if (fault !== undefined)
       throw new ProviderError("invalid", fault.fact, { where: { property: fault.property }, hint: fault.hint });
-    await make(host, pool, { name: part.name, format: copy.format, capacity: copy.format === "raw" ? 0 : SMALLEST });
+    await make(host, pool, { name: part.name, format: copy.format, ...room(pool, source, copy) });
     const sent = await send(host, part, source, step);
     await settle(host, part, sent, copy);
   } finally {
@@ -53,7 +54,16 @@ export async function fillPart(host: LibvirtHost, { pool, part, copy }: Publicat
   }
 }
 
-/** A qcow2 needs a size to be made; the upload replaces it. */
+/** A file grows with the upload; a qcow2 needs some size to be made. A block device has its room from the beginning. */
+function room(pool: OpenPool, { length }: Source, { format }: Copy): { capacity: number; block: boolean } {
+  if (!ofBlocks(pool)) return { capacity: format === "raw" ? 0 : SMALLEST, block: false };
+  if (length !== undefined) return { capacity: length, block: true };
+  throw new ProviderError("invalid", "its length is not known before it has been read, and a block device needs it", {
+    where: { property: "source" },
+    hint: "Give a file, or a server that tells the length, or use a pool of files.",
+  });
+}
+
 const SMALLEST = 512;
 
 async function make({ session }: LibvirtHost, pool: OpenPool, volume: Parameters<typeof writeVolume>[0]) {
@@ -90,9 +100,9 @@ async function* told(chunks: AsyncIterable<Chunk>, { name, length }: Source, ste
 
 /** What came to the host is what was sent, and it has the wanted size before anybody can see it. */
 async function settle({ session }: LibvirtHost, vol: VolumeRef, { total }: Sent, { format, size }: Copy) {
-  const { physical, capacity } = readVolume(await session.call(volumes.xml, { vol, flags: 0 }));
+  const { physical, capacity, block } = readVolume(await session.call(volumes.xml, { vol, flags: 0 }));
   // A tiny qcow2 may be shorter than the empty one in whose place it was sent; what is behind its end is not used.
-  if (physical < total || (format === "raw" && physical !== total))
+  if (physical < total || (format === "raw" && !block && physical !== total))
     throw new ProviderError("failed", `the host has ${physical} of ${total} bytes that were sent`);
   // A copy between qcow2 volumes has the size of what is copied, whatever is asked for (9.0.0).
   if (format === "qcow2" && size !== undefined && size > capacity)
@@ -107,13 +117,17 @@ async function settle({ session }: LibvirtHost, vol: VolumeRef, { total }: Sent,
 export async function publish(host: LibvirtHost, { pool, part: source, copy }: Publication): Promise<void> {
   const { name, format, size } = copy;
   const { session } = host;
-  const xml = writeVolume({ name, format, capacity: size ?? 0 });
+  const block = ofBlocks(pool);
+  // libvirt makes a copy as large as what it copies: of a block device that is told to be smaller it would make a snapshot.
+  const least = block ? readVolume(await session.call(volumes.xml, { vol: source, flags: 0 })).capacity : 0;
+  const xml = writeVolume({ name, format, capacity: Math.max(size ?? 0, least), block });
   const from = (flags: number) => session.call(volumes.createFrom, { pool: pool.ref, xml, source, flags });
-  const cloned = format === "raw" && (await from(VolumeCreate.reflink).then(() => true, notCloned));
+  const cloned = format === "raw" && !block && (await from(VolumeCreate.reflink).then(() => true, notCloned));
   if (!cloned) await from(0);
   const vol = { pool: pool.name, name, key: "" };
   const made = readVolume(await session.call(volumes.xml, { vol, flags: 0 }));
-  if (formatOf(made) === format && (size === undefined || made.capacity === size)) return;
+  if (formatOf(made) === format && (size === undefined || made.capacity === size || (block && made.capacity > size)))
+    return;
   await deleteVolume(session, vol);
   throw new ProviderError("failed", `the host made a copy of the format ${made.format} and ${made.capacity} bytes`);
 }

@@ -28,6 +28,7 @@ describe("the description of a volume", () => {
       capacity: 2 ** 30,
       allocation: 200704,
       physical: 196616,
+      block: false,
       base: undefined,
     });
   });

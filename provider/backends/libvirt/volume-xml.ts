@@ -1,8 +1,10 @@
-import { attributeAt, parseXml, sizeAt, type Tree, textAt, write } from "./xml.js";
+import { attribute, attributeAt, parseXml, sizeAt, type Tree, textAt, write } from "./xml.js";
 
 export interface VolumeDescription {
   readonly name: string;
   readonly path: string;
+  /** A block device, not a file. */
+  readonly block: boolean;
   /** As libvirt found it in the file: `qcow2`, `raw`, or another word of its own (`iso`, `vmdk`, …). */
   readonly format: string;
   /** Size as a guest sees it, in bytes. */
@@ -21,17 +23,22 @@ export interface NewVolume {
   /** Bytes; 0 lets a copy take the size of what it copies. */
   readonly capacity: number;
   readonly base?: { readonly path: string; readonly format: string } | undefined;
+  /** Whether it becomes a block device. Default: a file. */
+  readonly block?: boolean;
 }
 
 /**
  * A volume to be made. Without an allocation libvirt fills the whole file (formatstorage.html), so it is 0: nothing is
  * taken before it is written. Without `compat` libvirt makes version 2 of qcow2 (`compat=0.10`).
  *
+ * Of a logical volume that is allocated less than its capacity libvirt makes an LVM snapshot of nothing, which breaks as
+ * soon as its first extent is full (measured, 9.0.0): there the allocation is the capacity.
+ *
  * Owner and mode are libvirt's own (root, 0600): its security driver gives the file and what lies under it to QEMU's user
  * when a machine starts (`dynamic_ownership`, the default of qemu.conf), and virt-aa-helper finds what lies under it in
  * the file's own header, for which it must be in the machine's definition by path.
  */
-export function writeVolume({ name, format, capacity, base }: NewVolume): string {
+export function writeVolume({ name, format, capacity, base, block = false }: NewVolume): string {
   const backing: Tree | undefined = base && [
     "backingStore",
     {},
@@ -43,8 +50,8 @@ export function writeVolume({ name, format, capacity, base }: NewVolume): string
     {},
     ["name", {}, name],
     ["capacity", { unit: "bytes" }, String(capacity)],
-    ["allocation", { unit: "bytes" }, "0"],
-    ["target", {}, ["format", { type: format }], format === "qcow2" && ["compat", {}, "1.1"]],
+    ["allocation", { unit: "bytes" }, block ? String(capacity) : "0"],
+    !block && ["target", {}, ["format", { type: format }], format === "qcow2" && ["compat", {}, "1.1"]],
     backing,
   ]);
 }
@@ -55,6 +62,7 @@ export function readVolume(xml: string): VolumeDescription {
   return {
     name: textAt(root, "name") ?? "",
     path: textAt(root, "target/path") ?? textAt(root, "key") ?? "",
+    block: attribute(root, "type") === "block",
     format: attributeAt(root, "target/format", "type") ?? "raw",
     capacity: sizeAt(root, "capacity", "bytes") ?? 0,
     allocation,

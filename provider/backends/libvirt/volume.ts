@@ -1,11 +1,13 @@
-import type { Driver, Listed, Observed, Update } from "../../core/driver.js";
+import type { Driver, Listed, Observed, Recorded, Update } from "../../core/driver.js";
+import { ProviderError } from "../../core/errors.js";
 import type { InputsOf } from "../../core/kind.js";
 import type { Kinds } from "../../kinds/index.js";
 import type { LibvirtHost } from "./host.js";
 import { clearMark, markOf, passMark, volumeOwners } from "./mark.js";
-import { openPool, poolGone, stopped } from "./pool-lookup.js";
+import { describePool, openPool, poolGone, stopped } from "./pool-lookup.js";
 import { pools } from "./rpc/index.js";
-import type { VolumeRef } from "./rpc/types.js";
+import type { PoolRef, VolumeRef } from "./rpc/types.js";
+import { blockGrowth, isRounded, ofBlocks } from "./volume-block.js";
 import { createVolume } from "./volume-create.js";
 import { examineVolume } from "./volume-examine.js";
 import { grow } from "./volume-grow.js";
@@ -15,7 +17,7 @@ import { formatOf, type VolumeDescription } from "./volume-xml.js";
 
 type Volume = Kinds["Volume"];
 
-/** Volumes that are files in a pool's directory. The id is the pool's name, a slash and the volume's name. */
+/** Volumes that are files in a pool's directory, or logical volumes of its group. The id is the pool's name, a slash and the volume's name. */
 export const volume: Driver<Volume, LibvirtHost> = {
   support: {
     owner: true,
@@ -42,24 +44,42 @@ export const volume: Driver<Volume, LibvirtHost> = {
 async function list(host: LibvirtHost): Promise<readonly Listed<Volume>[]> {
   const pools = [...(await host.inventory.pools()).values()].filter(({ active }) => active);
   const marks = await volumeOwners(host);
-  const lists = await Promise.all(pools.map(async ({ ref }) => (await listVolumes(host, ref)) ?? []));
-  return lists.flat().map(({ pool, name, key }) => {
-    const owner = marks.get(key);
-    return { id: idOf({ pool, name }), name, properties: { pool }, outputs: { path: key }, owner };
+  const lists = await Promise.all(pools.map(async ({ ref }) => withPaths(host, ref)));
+  return lists.flat().map(({ pool, name, path }) => {
+    const owner = marks.get(path);
+    return { id: idOf({ pool, name }), name, properties: { pool }, outputs: { path }, owner };
   });
 }
 
-async function observe(host: LibvirtHost, id: string): Promise<Observed<Volume> | undefined> {
+/** The key of a file is its path; that of a logical volume is LVM's own. One call more for a pool of those. */
+async function withPaths(host: LibvirtHost, pool: PoolRef) {
+  const listed = (await listVolumes(host, pool)) ?? [];
+  const folder = listed.some(({ key }) => !key.startsWith("/")) ? (await describePool(host, pool))?.path : undefined;
+  return listed.map(({ key, ...vol }) => ({ ...vol, path: folder === undefined ? key : `${folder}/${vol.name}` }));
+}
+
+async function observe(
+  host: LibvirtHost,
+  id: string,
+  recorded?: Recorded<Volume>,
+): Promise<Observed<Volume> | undefined> {
   const vol = refOf(id);
   const described = host.inventory.fresh ? await fromInventory(host, vol) : await fromPool(host, vol);
   if (described === undefined) return undefined;
   const { name, capacity, allocation, path, base } = described;
   const format = formatOf(described) as InputsOf<Volume>["format"];
+  const asked = recorded?.inputs.size;
+  const rounded = described.block && asked !== undefined && (await madeOf(host, vol, asked, capacity));
   return {
     id,
-    properties: { name, size: capacity, format, ...(base === undefined ? {} : { base }) },
+    properties: { name, size: rounded ? asked : capacity, format, ...(base === undefined ? {} : { base }) },
     outputs: { path, size: capacity, allocation, host: host.uri.identity },
   };
+}
+
+/** Whether a logical volume of `actual` bytes is what was made of the `asked` ones. */
+async function madeOf(host: LibvirtHost, { pool }: VolumeRef, asked: number, actual: number): Promise<boolean> {
+  return asked === actual || isRounded(asked, actual, await openPool(host, pool));
 }
 
 /** One call of its own; the lists are shared. */
@@ -88,8 +108,24 @@ async function update(host: LibvirtHost, { id, observed, wanted, changes }: Upda
   const { path } = observed.outputs;
   for (const { property } of changes) {
     if (property === "owner") await passMark(host.session, path, wanted.owner);
-    if (property === "size" && wanted.size !== undefined) await grow(host, refOf(id), observed.outputs, wanted.size);
+    if (property !== "size" || wanted.size === undefined) continue;
+    if (!(await isThere(host, refOf(id), wanted.size, observed)))
+      await grow(host, refOf(id), observed.outputs, wanted.size);
   }
+}
+
+/** Whether a logical volume has the wanted size already, in whole extents. @throws `unsupported` when it would have to grow. */
+async function isThere(
+  host: LibvirtHost,
+  vol: VolumeRef,
+  size: number,
+  { outputs }: Observed<Volume>,
+): Promise<boolean> {
+  const pool = await openPool(host, vol.pool);
+  if (!ofBlocks(pool)) return false;
+  if (isRounded(size, outputs.size, pool)) return true;
+  if (size < outputs.size) return false;
+  throw new ProviderError("unsupported", blockGrowth(outputs.path, size), { where: { property: "size" } });
 }
 
 async function remove(host: LibvirtHost, id: string, { owner = "" }: Partial<InputsOf<Volume>>): Promise<void> {

@@ -26,6 +26,7 @@ beforeEach(async () => {
   });
   await make("Network", { name: "open", cidr: "10.0.1.0/24", addressing: "none" });
   await make("Network", { name: "tiny", cidr: "10.0.2.0/30" });
+  await make("StoragePool", { name: "fast", type: "logical", source: { name: "vg0" } });
   await make("Volume", { name: "root", size: "1GiB" });
   await make("Volume", { name: "shared", size: "1GiB" });
   await make("VirtualMachine", {
@@ -49,6 +50,18 @@ describe("what the host objects to: one problem, said at preview and when it is 
       { name: "p", path: "/memory/default" },
       "path",
       '"/memory/default" is the directory of pool "default" already',
+    ],
+    [
+      "StoragePool",
+      { name: "p", type: "logical", source: { name: "vg0" } },
+      "source.name",
+      '"vg0" is the volume group of pool "fast" already',
+    ],
+    [
+      "Volume",
+      { name: "v", size: "1GiB", pool: "fast" },
+      "format",
+      "must be raw, without a base, in a pool of block devices",
     ],
     [
       "Volume",
@@ -174,4 +187,9 @@ test("what an earlier attempt made otherwise than in place is not overwritten", 
     code: "exists",
     fact: "it is on the host already, with another format",
   });
+});
+
+test("volumes of a volume group are its devices", async () => {
+  const { outputs } = await make("Volume", { name: "v", size: "1GiB", pool: "fast", format: "raw" });
+  expect(outputs["path"]).toBe("/dev/vg0/v");
 });

@@ -1,4 +1,4 @@
-import { StoragePool } from "../../kinds/index.js";
+import { groupOf, StoragePool } from "../../kinds/index.js";
 import { driver } from "./driver.js";
 import { poolOf } from "./volume.js";
 
@@ -6,14 +6,32 @@ import { poolOf } from "./volume.js";
 const CAPACITY = 2 ** 40;
 
 export const storagePool = driver(StoragePool, {
-  support: { owner: true, adopt: true, name: true, path: true, autostart: true, active: true, onDelete: true },
+  support: {
+    owner: true,
+    adopt: true,
+    name: true,
+    type: true,
+    path: true,
+    source: true,
+    build: true,
+    autostart: true,
+    active: true,
+    onDelete: true,
+  },
   effects: {},
   place: (_world, { name }) => name,
-  problems: (world, { name, path }, now) => {
-    const other = world.StoragePool.find((p) => p.properties.path === path && p.properties.name !== name);
-    return path === undefined || now !== undefined || other === undefined
+  problems: (world, wanted, now) => {
+    const { name, type, path } = wanted;
+    const others = world.StoragePool.map((p) => p.properties).filter((p) => p.name !== name && now === undefined);
+    const group = others.find((p) => type === "logical" && p.type === type && groupOf(p) === groupOf(wanted));
+    if (group !== undefined && name !== undefined)
+      return [
+        { path: "source.name", reason: `"${groupOf(wanted)}" is the volume group of pool "${group.name}" already` },
+      ];
+    const other = others.find((p) => path !== undefined && p.path === path);
+    return other === undefined
       ? []
-      : [{ path: "path", reason: `"${path}" is the directory of pool "${other.properties.name}" already` }];
+      : [{ path: "path", reason: `"${path}" is the directory of pool "${other.name}" already` }];
   },
   settle: (_world, { next }) => next,
   outputs: (_world, { properties }) => ({

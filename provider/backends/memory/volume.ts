@@ -1,6 +1,6 @@
 import type { InputsOf } from "../../core/kind.js";
 import { showBytes } from "../../core/units.js";
-import { Volume } from "../../kinds/index.js";
+import { groupOf, Volume } from "../../kinds/index.js";
 import { driver } from "./driver.js";
 import type { Stored, World } from "./world.js";
 
@@ -12,7 +12,8 @@ export const poolOf = (world: World, reference: string | undefined) =>
 
 /** Absolute path of a volume; `undefined` when its pool is not on the host (its file is kept all the same). */
 export function pathOf(world: World, { pool, name }: Declared): string | undefined {
-  const folder = poolOf(world, pool)?.properties.path;
+  const there = poolOf(world, pool)?.properties;
+  const folder = there?.type === "logical" ? `/dev/${groupOf(there)}` : there?.path;
   return folder === undefined || name === undefined ? undefined : `${folder}/${name}`;
 }
 
@@ -34,11 +35,20 @@ export const volume = driver(Volume, {
   },
   effects: {},
   place: pathOf,
-  problems: (world, { pool, base, size }, now) => {
+  problems: (world, { pool, base, size, format }, now) => {
+    const blocks = poolOf(world, pool)?.properties.type === "logical";
     const under = volumeAt(world, base);
     const has = now?.properties.size;
     const least = under?.properties.size;
     return [
+      ...(blocks && (base !== undefined || (format ?? "raw") !== "raw")
+        ? [
+            {
+              path: base === undefined ? "format" : "base",
+              reason: "must be raw, without a base, in a pool of block devices",
+            },
+          ]
+        : []),
       ...(pool === undefined || poolOf(world, pool)
         ? []
         : [{ path: "pool", reason: `"${pool}" is not a storage pool of the host: declare a StoragePool` }]),

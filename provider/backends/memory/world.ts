@@ -18,7 +18,16 @@ export type World = { starts: number } & { [N in KindName]: Stored<Kinds[N]>[] }
 /** What every host begins with, as real ones do: the pool that volumes without a pool go into. Nobody owns it. */
 const DEFAULT_POOL: Stored<Kinds["StoragePool"]> = {
   id: "default-pool",
-  properties: { owner: "", name: "default", path: "/memory/default", autostart: true, active: true, onDelete: "keep" },
+  properties: {
+    owner: "",
+    name: "default",
+    type: "dir",
+    path: "/memory/default",
+    build: false,
+    autostart: true,
+    active: true,
+    onDelete: "keep",
+  },
 };
 
 /** A world out of what was kept of it. Throws `unreachable` for what is none. */

@@ -41,9 +41,10 @@ const nicConfig = ({ mac, address: a }: Nic) => ({
   ...(a === undefined || a.dns.length === 0 ? {} : { dns: a.dns }),
 });
 
-/** The pool for a machine's seed: that of its first disk, else `default`. */
+/** The pool for a machine's seed: that of its first disk, where disks are files, else `default`. */
 async function seedPool(host: LibvirtHost, disk: Seeded["disk"]): Promise<PoolRef> {
-  const pool = disk?.pool ?? (disk && (await placeOf(host, disk.path)))?.pool;
+  const beside = disk !== undefined && isFile(disk.path);
+  const pool = beside ? (disk.pool ?? (await placeOf(host, disk.path))?.pool) : undefined;
   if (pool !== undefined) return pool;
   try {
     return await host.session.call(pools.byName, { name: "default" });
@@ -55,6 +56,9 @@ async function seedPool(host: LibvirtHost, disk: Seeded["disk"]): Promise<PoolRe
     hint: 'Give the machine a disk from a storage pool, or make a pool named "default".',
   });
 }
+
+/** A CD is a file; where disks are block devices there is no place for one. */
+const isFile = (path: string): boolean => !path.startsWith("/dev/");
 
 /** A machine's seeds: the one in use and the next one take turns in these two volumes. */
 const seedNames = (uuid: string, name: string): readonly [string, string] => {
@@ -142,7 +146,7 @@ export async function deleteSeedsBeside(
   host: LibvirtHost,
   { uuid, name, disk }: { readonly uuid: string; readonly name: string; readonly disk: string | undefined },
 ): Promise<void> {
-  const pool = disk === undefined ? undefined : (await placeOf(host, disk))?.pool;
+  const pool = disk === undefined || !isFile(disk) ? undefined : (await placeOf(host, disk))?.pool;
   for (const volume of seedNames(uuid, name))
     await deleteSeed(host, { pool: pool?.name ?? "default", volume, path: "", digest: "" });
 }

@@ -1,5 +1,5 @@
 import { int, size, str, struct, truth, uint, uuid } from "../codec.js";
-import { flags, listOf, needResults, pool, volume } from "../types.js";
+import { flags, listOf, needResults, pool, text, volume } from "../types.js";
 import { call, order, procedures, slow } from "./procedure.js";
 
 const one = struct({ pool, flags });
@@ -12,6 +12,8 @@ export const pools = procedures("pool", {
   byUuid: call(85, struct({ uuid }), pool),
   byVolume: call(86, struct({ vol: volume }), pool),
   byTargetPath: call(391, struct({ path: str }), pool),
+  /** What the host could make pools of, as XML. `type` is a pool's: `logical`. */
+  findSources: slow(call(75, struct({ type: str, spec: text, flags }), str)),
   define: call(77, struct({ xml: str, flags }), pool),
   createXml: slow(call(76, struct({ xml: str, flags }), pool)),
   build: slow(order(79, one)),
