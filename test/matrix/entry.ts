@@ -41,6 +41,8 @@ export interface Entry {
   readonly guest?: boolean;
   /** States in which it is tried. Default: all of the kind. */
   readonly states?: readonly string[];
+  /** Why no host here can carry it out, and which test proves it elsewhere: then only its plan is looked at. */
+  readonly planOnly?: string;
 }
 
 export type Step = "added" | "changed" | "removed";

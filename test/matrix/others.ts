@@ -74,6 +74,28 @@ export const volume: Table = {
   ],
 };
 
+const planOnly = "needs a volume group or a file server: test/libvirt/pool-group.test.ts and pool-share.test.ts";
+const shared = { host: "nas", path: "/srv/a", format: "nfs" };
+const share = { type: "netfs", source: shared };
+const group = { type: "logical", path: undefined };
+
+const places: readonly Entry[] = [
+  { at: "type", with: { path: undefined }, absent: { path: "/srv/a" }, values: ["logical", "netfs"], planOnly },
+  { at: "source", with: group, values: [{ name: "vg0" }, { name: "vg1" }], planOnly },
+  { at: "source.host", with: share, values: ["nas", "other"], planOnly },
+  { at: "source.path", with: share, values: ["/srv/a", "/srv/b"], planOnly },
+  {
+    at: "source.format",
+    with: { ...share, source: { ...shared, path: "a" } },
+    values: ["glusterfs", "cifs"],
+    planOnly,
+  },
+  { at: "source.options", with: share, values: [["nfsvers=4.2"], ["nfsvers=4.2", "noatime"]], planOnly },
+  { at: "source.name", with: { ...group, source: {} }, values: ["vg0", "vg1"], planOnly },
+  { at: "source.devices", with: { ...group, source: {} }, values: [["/dev/sdb"], ["/dev/sdc"]], planOnly },
+  { at: "build", with: { ...group, source: { devices: ["/dev/sdb"] } }, values: [true, false], planOnly },
+];
+
 export const pool: Table = {
   kind: "StoragePool",
   states: ["started", "stopped"],
@@ -83,6 +105,7 @@ export const pool: Table = {
     { at: "adopt", values: ["nothing", "nobody"] },
     { at: "name", values: [`${name}-a`, `${name}-b`] },
     { at: "path", values: [g.folder(`${name}-1`), g.folder(`${name}-2`)] },
+    ...places,
     { at: "autostart", values: [false, true] },
     { at: "active", values: [false, true], states: ["started"] },
     { at: "onDelete", values: ["delete", "keep"] },
