@@ -45,7 +45,14 @@ export interface About<Out> {
    */
   readonly unobserved?: boolean;
   /** A resource of this kind may be given; its output is taken. */
-  readonly reference?: { readonly kind: string; readonly output: string };
+  readonly reference?: {
+    readonly kind: string;
+    readonly output: string;
+    /** The field beside it that takes the same value where no such resource is meant. */
+    readonly otherwise?: string;
+  };
+  /** Never declared, it is what this other property is when the resource is made. */
+  readonly follows?: string;
   /** Two different valid values: the contract suite writes the first and changes to the second. */
   readonly examples?: readonly [unknown, unknown];
   /** A sentence fragment that says what is wrong with a well-typed value ("must …"), or `undefined`. */

@@ -15,7 +15,7 @@ const disk = object(
     volume: text({
       doc: "The volume: a Volume, or the absolute path of one.",
       onChange: "restart",
-      reference: { kind: "Volume", output: "path" },
+      reference: { kind: "Volume", output: "path", otherwise: "path" },
       check: checkAbsolutePath,
     }),
     path: text({
@@ -138,6 +138,7 @@ const properties = {
   }),
   maxCpus: integer({
     doc: "How far `cpus` can grow without a restart, 1 to 512. Default: `cpus` when it is made.",
+    follows: "cpus",
     min: 1,
     max: 512,
     keep: true,
@@ -153,6 +154,7 @@ const properties = {
   }),
   maxMemory: bytes({
     doc: "How far `memory` can grow without a restart. Default: `memory` when it is made. The guest needs a balloon driver to give memory back.",
+    follows: "memory",
     min: 16 * MIB,
     multipleOf: MIB,
     keep: true,

@@ -2,9 +2,9 @@ import type { Observed } from "../../core/driver.js";
 import type { InputsOf } from "../../core/kind.js";
 import { cidrText } from "../../kinds/address.js";
 import type { Network } from "../../kinds/network.js";
-import { addressesOf, type HostEntry, modeAttribute } from "./network-ip.js";
+import { addressesOf, entryOf, type HostEntry, ipv4Of, modeAttribute } from "./network-ip.js";
 import { type Addressing, type Mark, readMark } from "./network-mark.js";
-import { attribute, attributeAt, childrenOf, type Element, find } from "./xml.js";
+import { attribute, attributeAt, childrenOf, type Element, elements, find } from "./xml.js";
 
 export type NetworkInputs = InputsOf<typeof Network>;
 export type ObservedNetwork = Observed<typeof Network>;
@@ -67,4 +67,38 @@ function addressingSeen(network: Element): Addressing {
   const { range, entries } = addressesOf(network);
   if (range) return "dhcp";
   return entries.length > 0 ? "managed" : "none";
+}
+
+/** Elements of a network that properties speak of, with the children that they speak of. */
+const KNOWN: Readonly<Record<string, readonly string[]>> = {
+  name: [],
+  uuid: [],
+  metadata: [],
+  forward: ["nat"],
+  bridge: [],
+  mac: [],
+  mtu: [],
+  domain: [],
+  dns: ["host"],
+  ip: ["dhcp"],
+};
+
+/** What a network has that no property can say, as phrases. */
+export function beyond(network: Element): readonly string[] {
+  const ipv4 = ipv4Of(network);
+  const phrases = elements(network).flatMap((part) => {
+    const name = part.localName ?? "";
+    const known = KNOWN[name];
+    if (part.namespaceURI || known === undefined || (name === "ip" && part !== ipv4)) return [`<${part.nodeName}>`];
+    const inside = elements(part).filter((e) => name !== "metadata" && !known.includes(e.localName ?? ""));
+    return inside.map((e) => `<${name}> with <${e.localName}>`);
+  });
+  const dhcp = ipv4 && find(ipv4, "dhcp");
+  const served = dhcp ? elements(dhcp).filter((e) => e.localName !== "host" && e !== find(dhcp, "range")) : [];
+  const bare = dhcp ? childrenOf(dhcp, "host").filter((host) => entryOf(host).length === 0) : [];
+  const more = [
+    ...served.map((e) => `<dhcp> with <${e.localName}>`),
+    ...bare.map(() => "<dhcp> with a <host> without a MAC"),
+  ];
+  return [...new Set([...phrases, ...more])];
 }

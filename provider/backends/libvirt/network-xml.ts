@@ -216,6 +216,8 @@ function setDhcp(network: Element, wanted: NetworkInputs, hosts: readonly HostEn
 /** The entries in this order. One that is there already keeps all that its element has; entries without a MAC stay. */
 function setHosts(dhcp: Element, hosts: readonly HostEntry[]): void {
   const present = childrenOf(dhcp, "host").flatMap((element) => entryOf(element).map((entry) => ({ element, entry })));
+  const isSo = ({ entry }: (typeof present)[number], i: number) => hosts[i] !== undefined && sameEntry(entry, hosts[i]);
+  if (present.length === hosts.length && present.every(isSo)) return;
   for (const { element } of present) removeElement(element);
   const rest = childrenOf(dhcp, "bootp")[0] ?? null;
   for (const host of hosts) {

@@ -10,7 +10,7 @@ import { listed } from "./inventory.js";
 import { examineNetwork } from "./network-check.js";
 import { addressesOf } from "./network-ip.js";
 import { names, usersOf } from "./network-plugs.js";
-import { type NetworkInputs, type ObservedNetwork, propertiesOf } from "./network-read.js";
+import { beyond, type NetworkInputs, type ObservedNetwork, propertiesOf } from "./network-read.js";
 import { byName, byUuid, definitionFlags, inactiveXml, refOf, unlessGone } from "./network-ref.js";
 import { updateNetwork } from "./network-update.js";
 import { ADOPT, define, setAutostart, start, stop, undefine } from "./network-write.js";
@@ -89,6 +89,7 @@ async function observeNetwork(host: LibvirtHost, id: string): Promise<ObservedNe
       bridgeDevice: attributeAt(root, "bridge", "name"),
       host: host.uri.identity,
     },
+    beyond: beyond(root),
   };
 }
 

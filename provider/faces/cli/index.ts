@@ -3,9 +3,10 @@ import { ProviderError, placed, sentence } from "../../core/errors.js";
 import { type Call, type Command, Exit, type Io, type Program, UsageError } from "./command.js";
 import { doctor } from "./doctor.js";
 import { commandHelp, overview } from "./help.js";
+import { importCommand } from "./import/index.js";
 
 /** All commands, in the order of the help. */
-export const commands: readonly Command[] = [doctor];
+export const commands: readonly Command[] = [doctor, importCommand];
 
 /**
  * Runs one command line, without the names of the interpreter and the program, and answers with the exit code: see

@@ -1,6 +1,7 @@
 import type { Recorded } from "../../../core/driver.js";
 import { isProviderError } from "../../../core/errors.js";
 import type { LibvirtHost } from "../host.js";
+import { isUuid } from "../identity.js";
 import type { Stats } from "../inventory.js";
 import { DomainState, DomainXml } from "../rpc/flags.js";
 import { domains } from "../rpc/procedures/domain.js";
@@ -8,8 +9,9 @@ import { type DomainRef, domainRef } from "../rpc/types.js";
 import { attribute, attributeAt, childrenOf, type Element, find, parseXml } from "../xml.js";
 import { type Addresses, addressesOf, chosen } from "./addresses.js";
 import { settled } from "./balloon.js";
-import { readNotes } from "./notes.js";
-import { disksOf, nicsOf } from "./ours.js";
+import { beyond } from "./beyond.js";
+import { type Notes, readNotes } from "./notes.js";
+import { disksOf, macOf, nicsOf } from "./ours.js";
 import { isActive, readProperties, type Seen, stateOf } from "./read.js";
 import type { Machine, MachineObserved, MachineOutputs } from "./types.js";
 
@@ -22,11 +24,12 @@ export async function observe(
   const found = host.inventory.fresh ? await inBulk(host, id, recorded) : await alone(host, id);
   if (found === undefined) return undefined;
   const { dom } = found;
+  const notes = readNotes(found.config);
   const seen: Seen = {
     ...found,
+    networks: await networksFor(host, found.config, notes, recorded),
     stats: isActive(found.stats) ? await settled(host, dom, found.config, found.stats) : found.stats,
   };
-  const notes = readNotes(seen.config);
   const properties = readProperties(seen, recorded);
   const macs = Object.fromEntries(
     (properties.networks ?? []).flatMap((n) => (n.mac === undefined ? [] : [[n.name, n.mac]])),
@@ -44,7 +47,20 @@ export async function observe(
     console: seen.live === undefined ? (active ? recorded?.outputs.console : undefined) : consoleOf(seen.live),
     host: host.uri.identity,
   };
-  return { id, properties, outputs };
+  return { id, properties, outputs, beyond: beyond(seen.config, notes, recorded?.inputs) };
+}
+
+/** Shared lists, and only for a machine whose notes do not tell yet what was meant: one that is being adopted. */
+async function networksFor(
+  host: LibvirtHost,
+  config: Element,
+  notes: Notes | undefined,
+  recorded: Recorded<Machine> | undefined,
+): Promise<ReadonlyMap<string, string> | undefined> {
+  const isNoted = (nic: Element) => notes?.nics.some(({ mac }) => mac === macOf(nic)) ?? false;
+  const asks = recorded?.inputs.networks?.some(({ network }) => network !== undefined && isUuid(network)) ?? false;
+  if (!asks || nicsOf(config).every(isNoted)) return undefined;
+  return new Map([...(await host.inventory.networks()).values()].map(({ ref }) => [ref.name, ref.uuid]));
 }
 
 type Found = Seen & { readonly dom: DomainRef };

@@ -16,6 +16,8 @@ export interface Seen {
   readonly live: Element | undefined;
   readonly stats: Stats;
   readonly autostart: boolean;
+  /** UUIDs of the host's networks by name, where a declaration spells one so and no note tells that it does. */
+  readonly networks?: ReadonlyMap<string, string> | undefined;
 }
 
 type Properties = { -readonly [P in keyof MachineInputs]?: MachineInputs[P] | null | undefined };
@@ -158,7 +160,7 @@ function readDisks(
 }
 
 function readNics(
-  { config, live }: Seen,
+  { config, live, networks }: Seen,
   notes: Notes | undefined,
   declared: readonly NicView[] | undefined,
 ): NicView[] {
@@ -169,7 +171,9 @@ function readNics(
     const mac = macOf(nic);
     const note = notes?.nics.find((n) => n.mac === mac);
     const network = attributeAt(nic, "source", "network");
-    const spelling = note?.network === network ? (note?.spelling ?? network) : network;
+    const said = declared?.find((d) => d.name === names.get(mac))?.network;
+    const isMeant = said !== undefined && network !== undefined && networks?.get(network) === said.toLowerCase();
+    const spelling = note?.network === network ? (note?.spelling ?? network) : isMeant ? said : network;
     const source =
       attribute(nic, "type") === "bridge"
         ? { bridge: attributeAt(nic, "source", "bridge") ?? "" }
