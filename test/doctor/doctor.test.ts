@@ -36,7 +36,7 @@ describe.skipIf(reason !== undefined)(`doctor on a host${reason === undefined ? 
     expect(found.finding("warning", "storage pool", /no storage pool "default"/).commands).toBeDefined();
     found.finding("note", "network", /no network "default"/);
     expect(found.code).toBe(0);
-    expect((await doctor(host.uri, "--strict")).code).toBe(1);
+    expect((await doctor(host.uri, { options: ["--strict"] })).code).toBe(1);
     expect(await inventory(host)).toBe(before);
   });
 
@@ -57,7 +57,7 @@ describe.skipIf(reason !== undefined)(`doctor on a host${reason === undefined ? 
 
   it("starts and makes nothing when it may not try", async () => {
     const events = await host.exec(["sh", "-c", "ls -la --time-style=full-iso /var/log/libvirt/qemu"]);
-    const found = await doctor(host.uri, "--no-try");
+    const found = await doctor(host.uri, { options: ["--no-try"] });
     expect(found.said).toBe("");
     expect(await host.exec(["sh", "-c", "ls -la --time-style=full-iso /var/log/libvirt/qemu"])).toBe(events);
     expect(found.code).toBe(0);
@@ -81,7 +81,7 @@ describe.skipIf(reason !== undefined)(`doctor on a host${reason === undefined ? 
     await host.virsh("pool-refresh", "default");
     try {
       const before = await inventory(host);
-      const asked = await doctor(host.uri, "--no-try");
+      const asked = await doctor(host.uri, { options: ["--no-try"] });
       const closed = asked.finding("problem", "storage pool", /may not enter .*images, which has mode 0700/);
       expect(asked.code).toBe(1);
       expect((await doctor(host.uri)).finding("problem", "storage pool", /a machine cannot use volumes/)).toBeDefined();
@@ -100,7 +100,7 @@ describe.skipIf(reason !== undefined)(`doctor on a host${reason === undefined ? 
     await pool("inner", join(closed, "inner"));
     try {
       const before = await inventory(host);
-      expect((await doctor(host.uri, "--no-try")).code).toBe(0);
+      expect((await doctor(host.uri, { options: ["--no-try"] })).code).toBe(0);
       const found = await doctor(host.uri);
       const denied = found.finding("problem", "storage pool", /"inner".*Permission denied/);
       expect(denied.found).not.toContain('"default"');

@@ -61,7 +61,7 @@ describe.skipIf(reason !== undefined)(`doctor where /dev/kvm is${reason === unde
     expect(found.said).toContain("crossvisor-doctor-kvm");
     if (works) found.finding("ok", "kvm", /KVM works/);
     else found.finding("warning", "kvm", /offers KVM, and it does not work/);
-    expect((await doctor(host.uri, "--no-try")).levels("kvm")).toEqual(["unknown"]);
+    expect((await doctor(host.uri, { options: ["--no-try"] })).levels("kvm")).toEqual(["unknown"]);
     expect(await inventory(host)).toBe(before);
   });
 

@@ -15,8 +15,13 @@ export interface Diagnosis {
   levels(topic: string): readonly Level[];
 }
 
+export interface Asked {
+  readonly options?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 /** Runs `crossvisor doctor` in this process. */
-export async function doctor(uri: string, ...options: readonly string[]): Promise<Diagnosis> {
+export async function doctor(uri: string, { options = [], env = {} }: Asked = {}): Promise<Diagnosis> {
   const said = { out: "", err: "" };
   const io = {
     out: (text: string) => {
@@ -25,7 +30,7 @@ export async function doctor(uri: string, ...options: readonly string[]): Promis
     err: (text: string) => {
       said.err += text;
     },
-    env: {},
+    env,
     signal: new AbortController().signal,
   };
   const code = await run(["doctor", "--json", ...options, uri], io, { version: "0", open: openHost });

@@ -8,8 +8,13 @@ import type { HostUri } from "./uri.js";
 /** How the daemon's socket is reached, again for each connection. */
 export interface Dialer {
   dial(): Promise<Duplex>;
+  /** Which way the last stream took; `undefined` before the first. */
+  readonly taken: Way | undefined;
   close(): Promise<void>;
 }
+
+/** By a socket, or over SSH by the helper on the host that finds it. */
+export type Way = { readonly socket: string } | { readonly helper: string };
 
 /**
  * The way to a host's daemon. Without `socket=` the sockets are tried in libvirt's own order: the modular daemon's
@@ -18,22 +23,32 @@ export interface Dialer {
  */
 export function dialer(uri: HostUri, settings: HostSettings, sshKeepaliveMs?: number): Dialer {
   let transport: Promise<Transport> | undefined;
+  let taken: Way | undefined;
   const open = () => {
     transport ??=
       uri.transport === "ssh" ? sshTransport(uri, settings, sshKeepaliveMs) : Promise.resolve(localTransport());
     return transport;
   };
   return {
-    dial: async () => dialThrough(await open(), uri),
+    dial: async () => {
+      const { stream, way } = await dialThrough(await open(), uri);
+      taken = way;
+      return stream;
+    },
+    get taken() {
+      return taken;
+    },
     close: async () => (await transport)?.close(),
   };
 }
 
-async function dialThrough(transport: Transport, uri: HostUri): Promise<Duplex> {
+const HELPER = "virt-ssh-helper";
+
+async function dialThrough(transport: Transport, uri: HostUri): Promise<{ stream: Duplex; way: Way }> {
   let first: unknown;
   for (const socket of sockets(uri)) {
     try {
-      return await transport.connect(socket);
+      return { stream: await transport.connect(socket), way: { socket } };
     } catch (error) {
       if (!goesOn(error)) throw error;
       first ??= error;
@@ -41,7 +56,7 @@ async function dialThrough(transport: Transport, uri: HostUri): Promise<Duplex> 
   }
   if (uri.transport === "unix" || uri.socket !== undefined) throw first;
   try {
-    return await transport.pipe(["virt-ssh-helper", uri.driver]);
+    return { stream: await transport.pipe([HELPER, uri.driver]), way: { helper: HELPER } };
   } catch (error) {
     if (!(error instanceof ProviderError) || error.code !== "not-found") throw error;
     throw new ProviderError("unreachable", "the host forwards no unix sockets and has no virt-ssh-helper", {

@@ -1,6 +1,6 @@
 import type { Duplex } from "node:stream";
 import type { HostSettings } from "../../core/settings.js";
-import { dialer } from "./dial.js";
+import { dialer, type Way } from "./dial.js";
 import { type Facts, readFacts } from "./facts.js";
 import { Inventory } from "./inventory.js";
 import { type Limits, Session } from "./rpc/session.js";
@@ -16,6 +16,8 @@ export interface LibvirtHost {
   facts(): Promise<Facts>;
   /** A stream to the daemon of its own, beside those of the session. */
   dial(): Promise<Duplex>;
+  /** Which way to the daemon the last connection took. */
+  way(): Way | undefined;
   close(): Promise<void>;
 }
 
@@ -38,6 +40,7 @@ export function openHost(settings: HostSettings, counts?: Map<string, number>, l
       return facts;
     },
     dial: () => way.dial(),
+    way: () => way.taken,
     close: async () => {
       await session.close();
       await way.close();

@@ -1,4 +1,5 @@
 import type { Finding } from "../../../core/finding.js";
+import type { LibvirtHost } from "../host.js";
 import { connect } from "../rpc/procedures/connect.js";
 import { type Check, findings } from "./check.js";
 
@@ -20,10 +21,33 @@ export const reach: Check = {
     ]);
     const isTest = host.uri.hypervisor === "test";
     const driver = isTest ? "its test driver" : `QEMU ${versionText(hypervisor)}`;
-    const answers = `${name} answers: libvirt ${versionText(libvirt)} with ${driver}`;
-    return findings({ topic: "reach", level: "ok", found: answers }, isTest ? PRETENDED : undefined, age(libvirt));
+    const answers = `${name} answers${by(host)}: libvirt ${versionText(libvirt)} with ${driver}`;
+    return findings(
+      { topic: "reach", level: "ok", found: answers },
+      detour(host),
+      isTest ? PRETENDED : undefined,
+      age(libvirt),
+    );
   },
 };
+
+/** " over SSH by the socket /run/…". */
+function by(host: LibvirtHost): string {
+  const way = host.way();
+  const over = host.uri.transport === "unix" ? "" : ` over ${host.uri.transport.toUpperCase()}`;
+  return way === undefined ? over : `${over} by ${"socket" in way ? `the socket ${way.socket}` : way.helper}`;
+}
+
+function detour(host: LibvirtHost): Finding | undefined {
+  const way = host.way();
+  if (way === undefined || "socket" in way) return undefined;
+  return {
+    topic: "reach",
+    level: "note",
+    found: `the SSH server was not asked or refused to lead to a socket, so ${way.helper} on the host does`,
+    means: "That works as well; each connection is one more process there.",
+  };
+}
 
 const PRETENDED: Finding = {
   topic: "host",
