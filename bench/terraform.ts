@@ -14,9 +14,9 @@ export interface TerraformPeer {
 export interface TerraformProject {
   /** Writes the resources; the provider is there already. */
   program(hcl: string): Promise<void>;
-  /** `apply`, `refresh`, `destroy`: without a question, and it must succeed. */
-  run(command: "apply" | "refresh" | "destroy"): Promise<void>;
-  /** The state file's values of the resources, by address. */
+  /** Without a question, and it must succeed. */
+  run(command: "plan" | "apply" | "refresh" | "destroy"): Promise<void>;
+  /** Removes the folder. Does not destroy what the project made. */
   close(): Promise<void>;
 }
 
@@ -33,7 +33,7 @@ export async function openTerraform(peer: TerraformPeer, uri: string): Promise<T
   return {
     program: (hcl) => writeFile(join(folder, "main.tf"), `${preamble(uri)}\n${hcl}\n`),
     run: async (command) => {
-      const yes = command === "refresh" ? [] : ["-auto-approve"];
+      const yes = command === "refresh" || command === "plan" ? [] : ["-auto-approve"];
       const words = [command, ...yes, "-input=false", "-no-color"];
       await runWell(peer.cli, words, { cwd: folder, env, timeout: LIMIT });
     },
