@@ -5,10 +5,12 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { pulumiTools } from "../pulumi/requirements.js";
 import { run } from "../pulumi/run.js";
 import { openStack, type Stack } from "../pulumi/stack.js";
+import { withParts } from "./libvirt.js";
 import { type Block, blocksOf, openProject, type Project, ROOT } from "./project.js";
 import { withReference } from "./reference.js";
+import { ACL, called } from "./rights.js";
 
-const TEXTS = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"];
+const TEXTS = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/libvirt.md"];
 const tools = pulumiTools();
 const skipped = typeof tools === "string" ? ` (skipped: ${tools})` : "";
 const textOf = (name: string) => readFileSync(join(ROOT, name), "utf8");
@@ -18,6 +20,24 @@ it("README.md has the reference as the kinds are now (else: npx tsx test/docs/wr
   expect(readme).toBe(withReference(readme));
 });
 
+it("docs/libvirt.md has what the code says now (else: npx tsx test/docs/write.ts)", () => {
+  const text = textOf("docs/libvirt.md");
+  expect(text).toBe(withParts(text));
+});
+
+it("docs/libvirt.md knows the rights that each call of the drivers needs, as libvirt spells them", () => {
+  const unknown = [...called()]
+    .filter(([number]) => ACL[number] === undefined)
+    .map(([number, name]) => `${number} ${name}`);
+  expect(unknown).toEqual([]);
+  expect(called().size).toBeGreaterThan(50);
+  const policy = "/usr/share/polkit-1/actions/org.libvirt.api.policy";
+  if (!existsSync(policy)) return;
+  const actions = readFileSync(policy, "utf8");
+  const named = [...new Set(Object.values(ACL).flat())].map((right) => `org.libvirt.api.${right.replace(":", ".")}`);
+  expect(named.filter((action) => !actions.includes(`"${action}"`))).toEqual([]);
+});
+
 describe.each(TEXTS)("%s", (name) => {
   it("leads only to files and headings that are there", () => {
     const text = textOf(name);
@@ -25,7 +45,7 @@ describe.each(TEXTS)("%s", (name) => {
     const links = [...text.matchAll(/\]\(([^)]*)\)/g)].map(([, link = ""]) => link);
     const dead = links.filter((link) => {
       if (/^https:/.test(link)) return false;
-      return link.startsWith("#") ? !headings.includes(link.slice(1)) : !existsSync(join(ROOT, link));
+      return link.startsWith("#") ? !headings.includes(link.slice(1)) : !existsSync(join(ROOT, dirname(name), link));
     });
     expect(dead).toEqual([]);
   });

@@ -1,6 +1,12 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { withParts } from "./libvirt.js";
 import { withReference } from "./reference.js";
 
-const path = join(__dirname, "../../README.md");
-writeFileSync(path, withReference(readFileSync(path, "utf8")));
+const renew = (name: string, make: (text: string) => string): void => {
+  const path = join(__dirname, "../..", name);
+  writeFileSync(path, make(readFileSync(path, "utf8")));
+};
+
+renew("README.md", withReference);
+renew("docs/libvirt.md", withParts);

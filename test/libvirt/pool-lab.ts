@@ -104,7 +104,7 @@ export async function serveGluster(host: LibvirtHost): Promise<void> {
   await gluster("volume", "start", "images");
 }
 
-/** NFS 4 inside the host, with `/images` for everybody and `/closed` for somebody else. */
+/** NFS 4 inside the host, with `/images`. */
 export async function serveNfs(host: LibvirtHost): Promise<void> {
   await host.exec(["ip", "address", "add", `${SERVER}/32`, "dev", "lo"]);
   await standIn(host, "nfs-lib", "/var/lib/nfs");
@@ -112,10 +112,9 @@ export async function serveNfs(host: LibvirtHost): Promise<void> {
   const lines = [
     `${own} *(rw,fsid=0,no_root_squash,no_subtree_check,insecure)`,
     `${own}/images *(rw,fsid=1,no_root_squash,no_subtree_check,insecure)`,
-    `${own}/closed 192.0.2.1(rw,fsid=2,no_subtree_check)`,
   ];
   // Each is a file system of its own, which can be exported whatever lies under this folder.
-  for (const name of ["", "images", "closed"]) {
+  for (const name of ["", "images"]) {
     await host.exec(["mkdir", "-p", join(own, name)]);
     await host.exec(["mount", "-t", "tmpfs", "-o", "size=64m", "exports", join(own, name)]);
   }

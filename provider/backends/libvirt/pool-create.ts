@@ -133,7 +133,7 @@ export async function stopPool({ session }: LibvirtHost, pool: PoolRef, what: Pa
 
 /** A volume group or a mount that something uses cannot be let go. */
 function stillUsed(error: unknown, { type = "dir", source }: Partial<Wanted>): unknown {
-  const busy = error instanceof ProviderError && /target is busy|in use|open logical volume/i.test(error.fact);
+  const busy = error instanceof ProviderError && /(target|device) is busy|in use|open logical volume/i.test(error.fact);
   if (!busy) return poolFailure(error, { type, source });
   return new ProviderError("busy", "its volumes are in use on the host", {
     hint: "Shut down the virtual machines whose disks lie in it, and unmount what the host has mounted from it.",

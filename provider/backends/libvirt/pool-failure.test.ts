@@ -8,8 +8,11 @@ const MOUNT = "/bin/mount -o nodev,nosuid,noexec -t nfs nas:/srv/x /mnt/x";
 const nfs = { type: "netfs", source: { host: "nas", path: "/srv/x", format: "nfs" } } as const;
 const group = { type: "logical", source: { name: "vg0" } } as const;
 
-/** Texts as libvirt 9.0.0 gave them over mount of util-linux 2.38, mount.nfs 2.6.2 and LVM 2.03.16. */
-const MEASURED = [
+/**
+ * Texts as libvirt 9.0.0 gave them over mount of util-linux 2.38, mount.nfs 2.6.2 and LVM 2.03.16; that of a server that
+ * denies and of a name that nobody knows are mount.nfs's own (nfs-utils, utils/mount).
+ */
+const TEXTS = [
   [
     nfs,
     ran(
@@ -74,7 +77,7 @@ const MEASURED = [
 ] as const;
 
 describe("what the host says of a pool that fails", () => {
-  it.each(MEASURED)("%j: %s", (failing, text, property, fact, hint) => {
+  it.each(TEXTS)("%j: %s", (failing, text, property, fact, hint) => {
     const told = poolFailure(new ProviderError("failed", text), failing) as ProviderError;
     expect(told).toMatchObject({ fact, where: { property } });
     expect(told.hint).toMatch(hint);

@@ -20,7 +20,7 @@ const HELPERS: Readonly<Record<string, string>> = {
   glusterfs: "glusterfs-client (Debian) or glusterfs-fuse",
 };
 
-/** Texts of libvirt 9.0.0 and of the programs that it runs, measured: there are no numbers for these. */
+/** Texts of libvirt 9.0.0 and of the programs that it runs: there are no numbers for these. */
 const ANY: readonly Known[] = [
   {
     text: /missing backend for pool type/,
@@ -100,7 +100,7 @@ const MOUNT: readonly Known[] = [
     hint: "The host's log of that mount in /var/log/glusterfs says why: the server must be reached, and its volume started.",
   },
   {
-    text: /target is busy/,
+    text: /(target|device) is busy/,
     property: "path",
     hint: "Shut down the virtual machines whose disks lie there first.",
   },

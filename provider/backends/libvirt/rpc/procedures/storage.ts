@@ -1,4 +1,4 @@
-import { int, size, str, struct, truth, uint, uuid } from "../codec.js";
+import { counter, int, size, str, struct, truth, uint, uuid } from "../codec.js";
 import { flags, listOf, needResults, pool, text, volume } from "../types.js";
 import { call, order, procedures, slow } from "./procedure.js";
 
@@ -19,7 +19,8 @@ export const pools = procedures("pool", {
   build: slow(order(79, one)),
   create: slow(order(78, one)),
   refresh: slow(order(83, one)),
-  info: call(87, struct({ pool }), struct({ state: int, capacity: size, allocation: size, available: size })),
+  /** Where a file server has more free than it has in all, the allocation is a huge number (measured with NFS, 9.0.0). */
+  info: call(87, struct({ pool }), struct({ state: int, capacity: counter, allocation: counter, available: counter })),
   xml: call(88, one, str),
   autostart: call(89, struct({ pool }), truth),
   setAutostart: order(90, struct({ pool, autostart: truth })),
