@@ -121,12 +121,21 @@ describe("programs of the README", async () => {
   });
 });
 
+async function doctor(words: string): Promise<void> {
+  const { code } = await run(process.execPath, ["--import", "tsx", "provider/main-cli.ts", ...words.split(" ")], {
+    cwd: ROOT,
+  });
+  expect(code).toBe(0);
+}
+
 /** How each command of the texts is known to work. */
 const RUN: readonly (readonly [RegExp, (line: string, project: Project) => unknown])[] = [
   // Run by demo.test.ts, and by every run of the tests.
   [/^tools\/\w+$/, (line) => accessSync(join(ROOT, line), constants.X_OK)],
   // Done by test/package with the package as it is packed.
   [/^npm install crossvisor @pulumi\/pulumi$/, () => existsSync(join(ROOT, "test/package/package.test.ts"))],
+  // The hosts of the texts are nobody's: the rest of the line is understood.
+  [/^npx crossvisor doctor /, (line) => doctor(line.replace(/^npx crossvisor /, "").replace(/\S+$/, "memory:"))],
   [/^pulumi config set /, (line, project) => project.shell(line)],
 ];
 
