@@ -6,8 +6,9 @@ import { addressesOf, type HostEntry } from "./network-ip.js";
 import { allottedEntries } from "./network-mark.js";
 import type { NetworkInputs, ObservedNetwork } from "./network-read.js";
 import { definitionFlags, unlessGone } from "./network-ref.js";
+import { SAME_UUID_HINT, sameUuid } from "./refusal.js";
 import type { NetworkRef } from "./rpc/types.js";
-import { type Element, parseXml } from "./xml.js";
+import { attributeAt, type Element, parseXml } from "./xml.js";
 
 /** A network of the host, described. */
 interface Present {
@@ -31,6 +32,7 @@ export async function examineNetwork(
   return [
     ...(now === undefined ? claimProblems(present, wanted, id) : []),
     ...overlapProblems(present, wanted, id),
+    ...bridgeProblems(present, wanted, id),
     ...hostProblems(present, wanted, id),
   ];
 }
@@ -57,7 +59,12 @@ function claimProblems(present: readonly Present[], { name, adopt }: Partial<Net
     if (found === undefined) problems.push({ path: "adopt", reason: `there is no network "${adopt}" on the host` });
     else if (name !== undefined && found.ref.name !== name)
       problems.push({ path: "name", reason: `must be "${found.ref.name}", the name of what is adopted` });
-  } else if (present.some(({ ref }) => ref.name === name && ref.uuid !== id))
+    return problems;
+  }
+  const double = present.find(({ ref }) => ref.uuid === id && ref.name !== name);
+  if (double !== undefined && name !== undefined)
+    problems.push({ path: "name", reason: `${sameUuid(double.ref.name)}: ${SAME_UUID_HINT}` });
+  else if (present.some(({ ref }) => ref.name === name && ref.uuid !== id))
     problems.push({
       path: "name",
       reason: `"${name}" is on the host already and belongs to somebody else: choose another name, or set \`adopt\` to take it over`,
@@ -77,6 +84,20 @@ function overlapProblems(
     if (other === undefined || !overlaps(cidr, other)) return [];
     const reason = `overlaps with ${cidrText(other)} of the network "${ref.name}": choose another one`;
     return [{ path: "cidr", reason }];
+  });
+}
+
+/** A bridge that libvirt makes belongs to one network. */
+function bridgeProblems(
+  present: readonly Present[],
+  { bridge, mode }: Partial<NetworkInputs>,
+  id: string | undefined,
+): Problem[] {
+  if (bridge === undefined || mode === undefined || mode === "bridged") return [];
+  return present.flatMap(({ ref, network }) => {
+    const has = ref.uuid !== id && attributeAt(network, "bridge", "name") === bridge;
+    const reason = `"${bridge}" is the bridge of the network "${ref.name}" already: leave it out, or choose another one`;
+    return has ? [{ path: "bridge", reason }] : [];
   });
 }
 

@@ -145,7 +145,7 @@ function explained(error: unknown): unknown {
     new ProviderError(code, error.fact, { where: { property }, hint, cause: error });
   if (/already in use by interface/i.test(error.fact))
     return about("failed", "cidr", "Choose a network that no interface or route of the host uses.");
-  if (/bridge name .* already in use/i.test(error.fact))
+  if (/bridge name .* already in use|creating bridge interface .*: File exists/i.test(error.fact))
     return about(
       "exists",
       "bridge",

@@ -15,6 +15,7 @@ import { byName, byUuid, definitionFlags, inactiveXml, refOf, unlessGone } from 
 import { updateNetwork } from "./network-update.js";
 import { ADOPT, define, setAutostart, start, stop, undefine } from "./network-write.js";
 import { EVERY_PART, settle } from "./network-xml.js";
+import { refuse } from "./refusal.js";
 import { networks } from "./rpc/procedures/network.js";
 import type { NetworkRef } from "./rpc/types.js";
 import { attributeAt, parseXml, toText, write } from "./xml.js";
@@ -126,6 +127,8 @@ async function createNetwork(host: LibvirtHost, wanted: NetworkInputs, step: Ste
       hint: ADOPT,
     });
   if (present !== undefined) return goOn(host, uuid, wanted, step);
+  host.inventory.forget();
+  refuse(await examineNetwork(host, wanted, undefined));
   host.inventory.forget();
   const root = parseXml(write(["network", {}, ["name", {}, wanted.name], ["uuid", {}, uuid]]), "the network");
   settle(root, wanted, EVERY_PART, []);

@@ -11,6 +11,7 @@ import { groupsOf } from "./pool-group.js";
 import { poolByAnyName } from "./pool-lookup.js";
 import { observePool } from "./pool-observe.js";
 import { plainPath, readPool, writePool } from "./pool-xml.js";
+import { refuse, SAME_UUID_HINT, sameUuid } from "./refusal.js";
 import { libvirtCode } from "./rpc/errors.js";
 import { ErrorCode, pools } from "./rpc/index.js";
 import type { PoolRef } from "./rpc/types.js";
@@ -31,6 +32,8 @@ export async function createPool(host: LibvirtHost, wanted: Wanted, step: Step):
   const uuid = uuidOf("StoragePool", wanted.owner, wanted.name);
   const pool = { name: wanted.name, uuid };
   const before = await observePool(host, uuid);
+  if (before !== undefined && before.properties.name !== wanted.name)
+    refuse([{ path: "name", reason: `${sameUuid(before.properties.name ?? uuid)}: ${SAME_UUID_HINT}` }]);
   if (before?.outputs.active !== true && wanted.type === "logical") await refuseGroup(host, wanted, uuid);
   if (before === undefined) await define(host, pool, wanted);
   else refuseMoved(before, wanted);

@@ -6,6 +6,7 @@ import { uuidOf } from "./identity.js";
 import { groupProblems } from "./pool-group.js";
 import { describePool } from "./pool-lookup.js";
 import { type PoolDescription, plainPath } from "./pool-xml.js";
+import { SAME_UUID_HINT, sameUuid } from "./refusal.js";
 import type { PoolRef } from "./rpc/types.js";
 
 type StoragePool = Kinds["StoragePool"];
@@ -30,6 +31,9 @@ export async function examinePool(
   if (name === undefined) return [];
   const mine = now?.id ?? uuidOf("StoragePool", owner, name);
   const others = entries.filter((ref) => ref.uuid !== mine);
+  const double = entries.find((ref) => ref.uuid === mine && ref.name !== name);
+  if (now === undefined && double !== undefined)
+    return [{ path: "name", reason: `${sameUuid(double.name)}: ${SAME_UUID_HINT}` }];
   const namesake = others.find((ref) => ref.name === name);
   if (namesake !== undefined)
     return [{ path: "name", reason: `is taken by another storage pool (${namesake.uuid}): ${ADOPT(namesake.uuid)}` }];

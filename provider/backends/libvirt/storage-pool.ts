@@ -12,6 +12,7 @@ import { poolFailure } from "./pool-failure.js";
 import { observePool } from "./pool-observe.js";
 import { pools } from "./rpc/index.js";
 import type { PoolRef } from "./rpc/types.js";
+import { machinesNaming } from "./volume-use.js";
 
 type StoragePool = Kinds["StoragePool"];
 
@@ -64,9 +65,19 @@ async function remove(host: LibvirtHost, id: string, { onDelete }: Partial<Input
   // What a volume group or a file server holds is never deleted with the pool: libvirt would remove the whole group.
   const deletes = onDelete === "delete" && now.properties.type === "dir";
   if (deletes && now.outputs.active) await refuseFull(host, pool);
+  await refuseNamed(host, pool.name);
   if (now.outputs.active) await stopPool(host, pool, now.properties);
   if (deletes) await removeDirectory(host, pool, now.outputs.active);
   await exists(untilAnswered(() => session.call(pools.undefine, { pool })));
+}
+
+/** A machine that names a disk by its pool could not start without the pool. @throws `busy` with the machine's name. */
+async function refuseNamed(host: LibvirtHost, name: string): Promise<void> {
+  const [machine] = await machinesNaming(host, name);
+  if (machine === undefined) return;
+  throw new ProviderError("busy", `the virtual machine "${machine.name}" has a disk in it, by the pool's name`, {
+    hint: "Take the disk from the virtual machine, or have it name the disk by its path.",
+  });
 }
 
 /** Looked at before anything is touched. What libvirt does not list (folders, sockets) stops the removal of the directory. */

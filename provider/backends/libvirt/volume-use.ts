@@ -40,7 +40,19 @@ export async function usesOf(host: LibvirtHost, path: string, volume: VolumeRef)
   return uses.filter((use) => use !== undefined);
 }
 
-async function disksOfAll({
+/** The stopped machines that name a disk by this pool: those that run name it by its path too, and keep it. */
+export async function machinesNaming(host: LibvirtHost, pool: string): Promise<readonly DomainRef[]> {
+  const stopped = (await disksOfAll(host)).filter(({ domain }) => domain.id < 0);
+  // Statistics have no path for such a disk while its machine is stopped.
+  const asked = stopped.filter(({ disks }) => disks.some((d) => d.path === undefined));
+  const found = await Promise.all(
+    asked.map(async ({ domain }) => ((await diskSources(host, domain)).some((s) => s.pool === pool) ? [domain] : [])),
+  );
+  return found.flat();
+}
+
+/** The disks of all machines, running or not, with what lies below them. One call. */
+export async function disksOfAll({
   session,
 }: LibvirtHost): Promise<readonly { readonly domain: DomainRef; readonly disks: readonly Opened[] }[]> {
   // Without waiting for busy machines: names and paths of disks come in any case, only their counters do not (9.0.0).
@@ -66,24 +78,23 @@ const disksOf = (stats: Readonly<Record<string, unknown>>): readonly Opened[] =>
   }));
 
 /** Whether the stored definition names the file as a disk, by path or by pool and volume. */
-async function defines(
-  { session }: LibvirtHost,
-  dom: DomainRef,
-  path: string,
-  { pool, name }: VolumeRef,
-): Promise<boolean> {
+const defines = async (host: LibvirtHost, dom: DomainRef, path: string, { pool, name }: VolumeRef): Promise<boolean> =>
+  (await diskSources(host, dom)).some((s) => s.path === path || (s.pool === pool && s.volume === name));
+
+/** What the disks of a stored definition are; nothing when the machine is gone. */
+async function diskSources({ session }: LibvirtHost, dom: DomainRef) {
   let xml: string;
   try {
     xml = await session.call(domains.xml, { dom, flags: DomainXml.inactive });
   } catch (error) {
-    if (isProviderError(error, "not-found")) return false;
+    if (isProviderError(error, "not-found")) return [];
     throw error;
   }
   const devices = find(parseXml(xml, `the virtual machine "${dom.name}"`), "devices");
-  return (devices ? childrenOf(devices, "disk") : []).some((disk) => {
+  return (devices ? childrenOf(devices, "disk") : []).map((disk) => {
     const source = find(disk, "source");
     const said = (key: string) => attribute(source, key);
-    return said("file") === path || said("dev") === path || (said("pool") === pool && said("volume") === name);
+    return { path: said("file") ?? said("dev"), pool: said("pool"), volume: said("volume") };
   });
 }
 

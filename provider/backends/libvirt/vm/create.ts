@@ -2,10 +2,12 @@ import type { Step } from "../../../core/driver.js";
 import { isProviderError, ProviderError } from "../../../core/errors.js";
 import type { LibvirtHost } from "../host.js";
 import { isUuid, uuidOf } from "../identity.js";
+import { refuse, SAME_UUID_HINT, sameUuid } from "../refusal.js";
 import { Define } from "../rpc/flags.js";
 import { domains } from "../rpc/procedures/domain.js";
 import { type DomainRef, domainRef } from "../rpc/types.js";
 import { begin } from "./begin.js";
+import { claimProblems } from "./claims.js";
 import { definition } from "./definition.js";
 import { leavingNothing, removeLeftovers } from "./leftovers.js";
 import { chooseVirtualisation, resolveDisks, resolveNics } from "./resolve.js";
@@ -15,13 +17,15 @@ import type { MachineInputs, Resolved, Virtualisation } from "./types.js";
 import { addressWait } from "./wait.js";
 
 /**
- * Makes a machine, or goes on with one that a broken-off attempt of the same owner defined. Twelve calls for one disk,
+ * Makes a machine, or goes on with one that a broken-off attempt of the same owner defined. Thirteen calls for one disk,
  * one interface and a seed, beside the upload and what is asked of the host once.
  */
 export async function create(host: LibvirtHost, wanted: MachineInputs, step: Step): Promise<void> {
   if (wanted.adopt !== undefined) return step.made(await existing(host, wanted.adopt));
   const uuid = uuidOf("VirtualMachine", wanted.owner, wanted.name);
   const isThere = await isOurs(host, wanted.name, uuid);
+  host.inventory.forget();
+  if (!isThere) refuse(await claimProblems(host, wanted));
   host.inventory.forget();
   const virtualisation = await chooseVirtualisation(host, wanted.acceleration, step);
   const { machine, dom } = await leavingNothing(
@@ -85,6 +89,8 @@ async function define(host: LibvirtHost, machine: Resolved, step: Step): Promise
   try {
     await host.session.call(domains.define, { xml: definition(machine), flags: Define.validate });
   } catch (error) {
+    const double = isProviderError(error) && /domain '(.*)' is already defined with uuid/.exec(error.fact)?.[1];
+    if (double) refuse([{ path: "name", reason: `${sameUuid(double)}: ${SAME_UUID_HINT}` }]);
     // A lost answer: the definition is there, or it is not.
     if (!isProviderError(error, "dropped")) throw error;
     await host.session.call(domains.byUuid, { uuid: machine.uuid });

@@ -8,16 +8,14 @@ import { closedFolder } from "../confinement.js";
 import type { Offer } from "../facts.js";
 import type { LibvirtHost } from "../host.js";
 import { uuidOf } from "../identity.js";
-import type { Stats } from "../inventory.js";
 import { addressesOf } from "../network-ip.js";
 import { addressingOfXml } from "../network-mark.js";
 import { definitionFlags } from "../network-ref.js";
-import { DomainXml } from "../rpc/flags.js";
-import { domains } from "../rpc/procedures/domain.js";
+import { SAME_UUID_HINT, sameUuid } from "../refusal.js";
 import { volumes } from "../rpc/procedures/storage.js";
 import { parseXml } from "../xml.js";
+import { claimProblems } from "./claims.js";
 import { observe } from "./observe.js";
-import { macOf, nicsOf } from "./ours.js";
 import { KVM_HINT, NETWORK_HINT, NO_KVM, VOLUME_HINT } from "./resolve.js";
 import type { MachineInputs, MachineObserved } from "./types.js";
 
@@ -33,7 +31,7 @@ export async function examine(
   const checks = [
     nameProblems(host, wanted, now),
     networkProblems(host, wanted, now),
-    macProblems(host, wanted, now),
+    claimProblems(host, wanted, now),
     diskProblems(host, wanted, now),
     host.uri.hypervisor === "test" ? [] : offerProblems(host, wanted),
   ];
@@ -65,6 +63,8 @@ async function nameProblems(
       : [{ path: "name", reason: `must be "${there.name}", the name of what is adopted` }];
   }
   const ours = uuidOf("VirtualMachine", owner ?? "", name);
+  const double = all.find((d) => d.uuid === ours && d.name !== name);
+  if (double !== undefined) return [{ path: "name", reason: `${sameUuid(double.name)}: ${SAME_UUID_HINT}` }];
   const foreign = all.some((d) => d.name === name && d.uuid !== ours);
   return foreign
     ? [
@@ -122,81 +122,23 @@ function addressProblem(xml: string, address: string, mac: string | undefined): 
 const holdsAddress = (now: MachineObserved | undefined, nic: string, address: string): boolean =>
   now?.outputs.addresses[nic]?.includes(address) ?? false;
 
-/** A MAC that somebody chose may be another machine's; derived ones need no look at every machine. */
-async function macProblems(
-  host: LibvirtHost,
-  { networks, owner, name }: Wanted,
-  now: MachineObserved | undefined,
-): Promise<Problem[]> {
-  const own = new Set(Object.values(now?.outputs.macs ?? {}));
-  const chosen = (networks ?? []).flatMap(({ mac }, i) => (mac === undefined || own.has(mac) ? [] : [{ mac, i }]));
-  if (chosen.length === 0) return [];
-  const self = now?.id ?? uuidOf("VirtualMachine", owner ?? "", name ?? "");
-  const taken = await host.inventory.share("macs", () => allMacs(host));
-  return chosen.flatMap(({ mac, i }) => {
-    const other = taken.find((t) => t.mac === mac && t.uuid !== self);
-    return other === undefined
-      ? []
-      : [
-          {
-            path: `networks[${i}].mac`,
-            reason: `"${mac}" is already the MAC of virtual machine "${other.name}": choose another, or leave it out`,
-          },
-        ];
-  });
-}
-
-async function allMacs(host: LibvirtHost) {
-  const entries = [...(await host.inventory.domains()).values()];
-  const of = async ({ ref }: (typeof entries)[number]) => {
-    try {
-      const xml = parseXml(
-        await host.session.call(domains.xml, { dom: ref, flags: DomainXml.inactive }),
-        `"${ref.name}"`,
-      );
-      return nicsOf(xml).map((n) => ({
-        mac: macOf(n),
-        uuid: ref.uuid,
-        name: ref.name,
-      }));
-    } catch (error) {
-      if (isProviderError(error, "not-found")) return [];
-      throw error;
-    }
-  };
-  return (await Promise.all(entries.map(of))).flat();
-}
-
-async function diskProblems(
-  host: LibvirtHost,
-  { disks, name }: Wanted,
-  now: MachineObserved | undefined,
-): Promise<Problem[]> {
-  if (disks === undefined || disks.length === 0) return [];
-  const machines = [...(await host.inventory.domains()).values()];
-  const others = machines.filter(({ ref }) => ref.uuid !== now?.id && ref.name !== name);
+/** A volume that the machine does not have yet must be one of a pool. */
+async function diskProblems(host: LibvirtHost, { disks }: Wanted, now: MachineObserved | undefined) {
   const known = new Set(now?.properties.disks?.map((d) => d.volume ?? d.path));
-  const problem = async (disk: (typeof disks)[number], i: number): Promise<Problem[]> => {
+  const problem = async (disk: NonNullable<typeof disks>[number], i: number): Promise<Problem[]> => {
     const path = disk.volume ?? disk.path;
     if (path === undefined || known.has(path)) return [];
     const at = `disks[${i}].${disk.volume === undefined ? "path" : "volume"}`;
     if (disk.volume !== undefined && !(await isVolume(host, path)))
       return [{ path: at, reason: `"${path}" is in no storage pool of the host. ${VOLUME_HINT}` }];
-    const user = disk.readOnly ? undefined : others.find(({ stats }) => has(stats, path));
-    if (user !== undefined)
-      return [{ path: at, reason: `"${path}" is in use by the running virtual machine "${user.ref.name}"` }];
     const mode = host.uri.hypervisor === "test" ? undefined : await closedFolder(host, path);
     return mode === undefined ? [] : [{ path: at, reason: closedReason(path, mode) }];
   };
-  return (await Promise.all(disks.map(problem))).flat();
+  return (await Promise.all((disks ?? []).map(problem))).flat();
 }
 
 const closedReason = (path: string, mode: string): string =>
   `"${path}" cannot be used by a machine: its folder has mode ${mode} and keeps QEMU's user out. Let everybody pass through it on the host: chmod o+x ${dirname(path)}`;
-
-/** A file that a running machine writes to would be destroyed by a second writer. */
-const has = (stats: Stats | undefined, path: string): boolean =>
-  Object.entries(stats ?? {}).some(([key, value]) => /^block\.\d+\.path$/.test(key) && value === path);
 
 async function isVolume(host: LibvirtHost, path: string): Promise<boolean> {
   try {
