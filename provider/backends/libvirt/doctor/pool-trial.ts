@@ -4,7 +4,7 @@ import type { Finding } from "../../../core/finding.js";
 import { pools, volumes } from "../rpc/procedures/storage.js";
 import type { VolumeRef } from "../rpc/types.js";
 import { type Tree, write } from "../xml.js";
-import type { Subject } from "./check.js";
+import { enumeration, type Subject } from "./check.js";
 import type { Started } from "./pools.js";
 import { withTrial } from "./trial.js";
 
@@ -35,11 +35,19 @@ export async function tryPools(subject: Subject, started: readonly Started[]): P
       if ("vol" in made) probes.push(made);
       else found.push(made);
     }
-    return [...found, ...(await start(subject, probes))];
+    const rest = started.filter((pool) => !candidates.slice(0, MOST).includes(pool));
+    return [...found, ...(await start(subject, probes)), ...untried(rest)];
   } finally {
     for (const { vol } of probes)
       await subject.host.session.call(volumes.delete, { vol, flags: 0 }, { timeoutMs: 30_000 }).catch(() => undefined);
   }
+}
+
+function untried(pools: readonly Started[]): Finding[] {
+  if (pools.length === 0) return [];
+  const names = enumeration(pools.map(({ ref, type }) => `"${ref.name}" (${type})`));
+  const found = `volumes of ${names} were not tried: only those of ${MOST} pools whose volumes are files are`;
+  return [{ topic: "storage pool", level: "note", found }];
 }
 
 async function prepared(subject: Subject, pool: Started): Promise<Probe | Finding> {

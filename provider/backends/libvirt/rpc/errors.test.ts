@@ -19,6 +19,7 @@ describe("toProviderError", () => {
     [29, "read only access prevents virDomainDefineXML", "denied"],
     [88, "access denied", "denied"],
     [45, "authentication unavailable: no polkit agent", "denied"],
+    [1, "internal error: Unable to get system bus connection: Could not connect", "denied"],
     [38, "Cannot access storage file '/a' (as uid:64055, gid:108): Permission denied", "denied"],
     [1, "process exited while connecting to monitor: Could not open '/a': Permission denied", "denied"],
     [68, "Timed out during operation: cannot acquire state change lock", "timeout"],
@@ -45,6 +46,7 @@ describe("toProviderError", () => {
   it("gives a hint where there is a remedy", () => {
     expect(refusal(29, "read only").hint).toMatch(/read-write socket/);
     expect(refusal(88, "denied").hint).toMatch(/group libvirt/);
+    expect(refusal(1, "Unable to get system bus connection").hint).toMatch(/polkit/);
     expect(refusal(38, "Cannot access storage file '/a': Permission denied").hint).toMatch(/AppArmor/);
     expect(refusal(38, "No space left on device").hint).toMatch(/space/);
     expect(refusal(1, "Cannot allocate memory").hint).toMatch(/memory/);

@@ -40,6 +40,8 @@ interface Meaning {
 
 const READ_ONLY = "Connect to the daemon's read-write socket instead of the read-only one.";
 const POLKIT = "Add the user to the group libvirt on the host, or allow it by a polkit rule.";
+const BUS =
+  "Start D-Bus and polkit on the host, which decide whether this user may manage machines, or connect as root.";
 const FILES =
   "The daemon's QEMU user must be able to read the file and to enter every folder above it; check the owner, the permissions and the AppArmor or SELinux rules of the host.";
 
@@ -74,6 +76,8 @@ const byCode: ReadonlyMap<number, Meaning> = new Map<number, Meaning>([
 const byText: readonly (readonly [RegExp, Meaning])[] = [
   [/already exists|already defined|is already in use by/i, { code: "exists" }],
   [/access denied by policy|authentication (is )?required|polkit/i, { code: "denied", hint: POLKIT }],
+  // The daemon wants to ask polkit whether this user may connect, and cannot (measured, 9.0.0).
+  [/system bus connection/i, { code: "denied", hint: BUS }],
   [/permission denied/i, { code: "denied", hint: FILES }],
   [/cannot allocate memory/i, { code: "failed", hint: "The host has too little free memory for this." }],
   [/no space left on device/i, { code: "failed", hint: "Free space on the file system of the pool." }],
