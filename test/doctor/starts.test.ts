@@ -51,7 +51,10 @@ async function make({ engine }: Lab, declared: object): Promise<readonly string[
     const { id } = await engine.create(inputs as Parameters<typeof engine.create>[0], step);
     await engine.remove(id, inputs, step);
   } catch (error) {
-    throw error instanceof PartialFailure ? error.failure : placed(error, {});
+    if (!(error instanceof PartialFailure)) throw placed(error, {});
+    // What was made before the start failed has the disk.
+    await engine.remove(error.id, inputs, step);
+    throw error.failure;
   }
   return said;
 }
