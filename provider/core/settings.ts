@@ -10,6 +10,14 @@ export interface HostSettings {
   readonly knownHosts?: string;
   /** Path of an OpenSSH client configuration; default `~/.ssh/config`. */
   readonly sshConfig?: string;
+  /** `auto` (default), `built-in` or `openssh`: who speaks SSH. */
+  readonly sshClient?: string;
+  /** Certificate of the authority that signed the host's, PEM; for TLS, in place of files. */
+  readonly caCert?: string;
+  /** Certificate that this side shows, PEM. */
+  readonly clientCert?: string;
+  /** Its private key, PEM. */
+  readonly clientKey?: string;
 }
 
 /** The settings besides the URI, in the order in which they are told: faces read each under its name. */
@@ -19,4 +27,8 @@ export const ACCESS = [
   "passphrase",
   "knownHosts",
   "sshConfig",
+  "sshClient",
+  "caCert",
+  "clientCert",
+  "clientKey",
 ] as const satisfies readonly Exclude<keyof HostSettings, "uri">[];

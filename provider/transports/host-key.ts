@@ -10,6 +10,7 @@ import {
   knownHostName,
   knownTypes,
   parseKnownHosts,
+  speaksOf,
   type Verdict,
 } from "./known-hosts.js";
 
@@ -77,6 +78,15 @@ export async function hostKeyJudge(
   return { algorithms, accept };
 }
 
+/** Whether a host is trusted through a certificate authority, and no key of its own is known. */
+export async function needsAuthority(owner: KeyOwner, source: KnownHostsSource): Promise<boolean> {
+  const entries = await loadKnownHosts(source);
+  const port = owner.alias ? 22 : owner.port;
+  if (knownTypes(entries, owner.host, port).length > 0) return false;
+  const names = [knownHostName(owner.host, port), knownHostName(owner.host, 22)];
+  return entries.some((entry) => entry.marker === "cert-authority" && names.some((name) => speaksOf(entry, name)));
+}
+
 async function loadKnownHosts(source: KnownHostsSource): Promise<KnownHost[]> {
   if (source.text !== undefined) return parseKnownHosts(source.text, "the configured known hosts");
   const texts = await Promise.all(source.files.map((file) => readFile(file, "utf8").catch(() => "")));
@@ -132,9 +142,9 @@ function refusal({ verdict, host, port, key, source }: Refused): ProviderError {
     case "authority":
       return new ProviderError(
         "unsupported",
-        `${name} is trusted through a certificate authority only (${at}), and host certificates are not checked yet`,
+        `${name} is trusted through a certificate authority only (${at}), and the built-in client checks no host certificates`,
         {
-          hint: `Trust the host's own key as well: ${add}.`,
+          hint: `Let the machine's own ssh do it (crossvisor:sshClient openssh), or trust the host's own key as well: ${add}.`,
         },
       );
     default:

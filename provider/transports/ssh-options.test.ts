@@ -33,6 +33,7 @@ describe("options of a host", () => {
         passphrase: undefined,
         identityFiles: ["id_ed25519", "id_ecdsa", "id_rsa"].map(home),
         identityFilesChosen: false,
+        certificateFiles: [],
         identitiesOnly: false,
         agent: "/run/agent",
         hostKeyAlias: undefined,

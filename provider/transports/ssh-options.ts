@@ -14,6 +14,8 @@ import { nameOf } from "./ssh-errors.js";
 
 /** How to reach a host over SSH. What is left out comes from the SSH configuration, then from ssh's defaults. */
 export interface SshOptions {
+  /** Who speaks SSH: this program (`built-in`), the machine's own client (`openssh`), or whoever can. Default: `auto`. */
+  readonly client?: "auto" | "built-in" | "openssh" | undefined;
   /** Host name, address, or a `Host` alias of the SSH configuration. */
   readonly host: string;
   /** Default: the configuration's `User`, then the local user. */
@@ -56,6 +58,8 @@ export interface Hop {
   readonly identityFiles: readonly string[];
   /** False when the identity files are only ssh's defaults, which may well be absent. */
   readonly identityFilesChosen: boolean;
+  /** Certificates of the user that the configuration names. */
+  readonly certificateFiles: readonly string[];
   /** Use of the agent is limited to the identity files. */
   readonly identitiesOnly: boolean;
   readonly agent: string | undefined;
@@ -87,7 +91,7 @@ function route(options: SshOptions, passed: readonly string[]): Hop[] {
     const command = found.get("proxycommand")?.join(" ");
     if (jump === undefined && command !== undefined && command !== "none") {
       throw new ProviderError("unsupported", `the SSH configuration reaches ${options.host} by ProxyCommand`, {
-        hint: "Use ProxyJump instead, or set proxyJump to none to connect directly.",
+        hint: "Let the machine's own ssh do it (crossvisor:sshClient openssh), or use ProxyJump instead.",
       });
     }
     return [hop];
@@ -141,6 +145,7 @@ function decide(options: SshOptions, found: Directives, me: string): Hop {
     passphrase: options.passphrase,
     identityFiles: (named ?? defaultIdentities).map(expand),
     identityFilesChosen: named !== undefined,
+    certificateFiles: (found.get("certificatefile") ?? []).filter((file) => file.toLowerCase() !== "none").map(expand),
     identitiesOnly: one("identitiesonly")?.toLowerCase() === "yes",
     agent: agentSocket(options.agent ?? one("identityagent"), expand),
     hostKeyAlias: one("hostkeyalias"),

@@ -3,6 +3,9 @@ import type { Client, ClientChannel } from "ssh2";
 import { ProviderError } from "../core/errors.js";
 import { untilAborted } from "./abort.js";
 import { type Exit, exitError, joined, StderrTail } from "./joined.js";
+import { opensshTransport } from "./openssh.js";
+import { quoted } from "./quoted.js";
+import { chooseClient } from "./ssh-client.js";
 import { type Dialled, dial } from "./ssh-dial.js";
 import { nameOf } from "./ssh-errors.js";
 import { type Hop, resolveRoute, type SshOptions } from "./ssh-options.js";
@@ -16,6 +19,25 @@ export type { SshOptions } from "./ssh-options.js";
  * is dead. Configuration and known hosts are read at each dialling.
  */
 export function sshTransport(options: SshOptions): Transport {
+  let chosen: Promise<Transport> | undefined;
+  const open = (): Promise<Transport> => {
+    chosen ??= chooseClient(options).then((client) =>
+      client === "openssh" ? opensshTransport(options) : builtInTransport(options),
+    );
+    return chosen;
+  };
+  return {
+    connect: async (socketPath, signal) => (await open()).connect(socketPath, signal),
+    pipe: async (command, signal) => (await open()).pipe(command, signal),
+    close: async () => {
+      const last = chosen;
+      chosen = undefined;
+      await (await last?.catch(() => undefined))?.close();
+    },
+  };
+}
+
+function builtInTransport(options: SshOptions): Transport {
   const connection = new Connection(options);
   return {
     connect: (socketPath, signal) => connection.open(socketPath, signal, (link) => openSocket(link, socketPath)),
@@ -181,7 +203,3 @@ async function openCommand(link: Link, command: readonly string[]): Promise<Dupl
   const verdict = async (): Promise<ProviderError | undefined> => exitError(program, await exit);
   return keep(link, joined({ input: channel, output: channel, close: () => channel.destroy(), verdict }));
 }
-
-/** The words as one command line for a POSIX shell, each protected. */
-export const quoted = (command: readonly string[]): string =>
-  command.map((word) => (/^[\w@%+:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)).join(" ");

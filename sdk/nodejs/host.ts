@@ -14,9 +14,17 @@ export interface HostArgs {
   readonly knownHosts?: pulumi.Input<string> | undefined;
   /** Path of an OpenSSH client configuration. Default: `~/.ssh/config`. */
   readonly sshConfig?: pulumi.Input<string> | undefined;
+  /** Who speaks SSH: `auto` (default), `built-in`, or `openssh`, the machine's own `ssh`. */
+  readonly sshClient?: pulumi.Input<"auto" | "built-in" | "openssh"> | undefined;
+  /** For TLS: certificate of the authority that issued the host's, PEM text. Default: libvirt's files. */
+  readonly caCert?: pulumi.Input<string> | undefined;
+  /** For TLS: certificate that is shown to the host, PEM text. Default: libvirt's files. */
+  readonly clientCert?: pulumi.Input<string> | undefined;
+  /** Private key of `clientCert`, PEM text. Kept secret. */
+  readonly clientKey?: pulumi.Input<string> | undefined;
 }
 
-const SECRET = new Set(["password", "privateKey", "passphrase"]);
+const SECRET = new Set(["password", "privateKey", "passphrase", "clientKey"]);
 
 /**
  * A host of its own for some resources of a program: `new Volume("v", {…}, { provider: host })`. Resources without one

@@ -145,6 +145,8 @@ describe.skipIf(skipped !== "")(`commands of the texts${skipped}`, async () => {
   let project: Project;
   beforeAll(async () => {
     project = await openProject(dirname(join(ROOT, "examples/quickstart/index.ts")));
+    for (const name of ["cacert", "clientcert", "clientkey"])
+      await project.shell(`echo "a text that stands for ${name}" > ${name}.pem`);
   });
   afterAll(() => project?.close());
 

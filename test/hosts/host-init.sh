@@ -1,10 +1,10 @@
 #!/bin/bash
 # The first process of a private libvirt host, started by libvirtd.ts through
-#   unshare --mount --net --pid --fork --kill-child bash host-init.sh ROOT tied|free yes|no
+#   unshare --mount --net --pid --fork --kill-child bash host-init.sh ROOT tied|free yes|no [--listen]
 # It is process 1 of its own PID namespace: bash reaps every orphan at once (libvirt's destroy waits for that), and
 # when it dies the kernel kills libvirtd, QEMU and dnsmasq and drops the mounts and the network with them.
 set -eu
-root=$1 life=$2 kvm=$3
+root=$1 life=$2 kvm=$3 listen=${4:-}
 
 # /proc is still the outer one here, so this is the process id that the outside sees.
 read -r outer_pid _ </proc/self/stat
@@ -80,7 +80,8 @@ ip link set lo up
 echo "$outer_pid" >"$root/init.pid.new"
 mv "$root/init.pid.new" "$root/init.pid"
 
-libvirtd -d -f /etc/libvirt/libvirtd.conf -p /run/libvirt/libvirtd.pid </dev/null >"$root/libvirtd.out" 2>&1
+# shellcheck disable=SC2086 # No word at all where it is empty.
+libvirtd -d $listen -f /etc/libvirt/libvirtd.conf -p /run/libvirt/libvirtd.pid </dev/null >"$root/libvirtd.out" 2>&1
 
 if [ "$life" = tied ]; then
   # Standard input is a pipe from the process that started the host: it ends when that process ends, however it ends.

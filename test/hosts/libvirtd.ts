@@ -26,6 +26,8 @@ export interface LibvirtdOptions {
   readonly qemuConf?: readonly string[];
   /** Gives the host `/dev/kvm`. Default: no, since a device that is there but unusable slows each start to a minute. */
   readonly kvm?: boolean;
+  /** libvirtd listens on the TCP ports that `libvirtdConf` asks for, inside the host's own network. */
+  readonly listen?: boolean;
   /** The host outlives this process (`openLibvirtd` finds it again). Default: it ends with this process, however that ends. */
   readonly free?: boolean;
 }
@@ -92,11 +94,23 @@ const launch = async (root: string, options: LibvirtdOptions): Promise<ChildProc
   const output = await open(join(root, "init.out"), "w");
   const flags = ["--mount", "--net", "--pid", "--fork", "--kill-child=SIGKILL"];
   const life = options.free === true ? "free" : "tied";
-  const child = spawn("unshare", [...flags, "bash", script, root, life, options.kvm === true ? "yes" : "no"], {
-    stdio: [options.free === true ? "ignore" : "pipe", output.fd, output.fd],
-    detached: true,
-    env: { PATH: systemPath(), LC_ALL: "C" },
-  });
+  const child = spawn(
+    "unshare",
+    [
+      ...flags,
+      "bash",
+      script,
+      root,
+      life,
+      options.kvm === true ? "yes" : "no",
+      options.listen === true ? "--listen" : "",
+    ],
+    {
+      stdio: [options.free === true ? "ignore" : "pipe", output.fd, output.fd],
+      detached: true,
+      env: { PATH: systemPath(), LC_ALL: "C" },
+    },
+  );
   const spawned = once(child, "spawn");
   child.unref();
   await output.close();

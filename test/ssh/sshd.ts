@@ -29,6 +29,8 @@ export interface SshdOptions {
   readonly config?: readonly string[];
   /** Types of host keys to make. Default: ed25519. */
   readonly hostKeys?: readonly ("ed25519" | "ecdsa" | "rsa")[];
+  /** The first host key gets a certificate of this authority (a private key's path), for these principals. */
+  readonly certificate?: { readonly authority: string; readonly principals: string; readonly validity?: string };
   /** Path of a private key (its .pub beside it) that may log in. Default: a new one. */
   readonly clientKey?: string;
   /**
@@ -73,6 +75,7 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
   const clientKeyPath = options.clientKey ?? makeKey(join(dir, "client"));
   writeFileSync(join(dir, "authorized_keys"), readFileSync(`${clientKeyPath}.pub`));
   if (process.getuid?.() === 0) mkdirSync("/run/sshd", { recursive: true, mode: 0o755 });
+  const certificate = hostCertificate(hostKeys[0]!, options.certificate);
   const port = await freePort();
   const asks = options.keyboardInteractive === true;
   const config = [
@@ -80,6 +83,7 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
     `Port ${port}`,
     "ListenAddress 127.0.0.1",
     ...hostKeys.map((key) => `HostKey ${key}`),
+    ...certificate,
     `PidFile ${dir}/sshd.pid`,
     `AuthorizedKeysFile ${dir}/authorized_keys`,
     "StrictModes no",
@@ -103,6 +107,18 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
     cut: () => killDescendants(Number(readFileSync(join(dir, "sshd.pid"), "utf8"))),
     ...server,
   };
+}
+
+function hostCertificate(key: string, wanted: SshdOptions["certificate"]): string[] {
+  if (wanted === undefined) return [];
+  const { authority, principals, validity = "-1d:+1d" } = wanted;
+  signKey(authority, `${key}.pub`, ["-h", "-n", principals, "-V", validity]);
+  return [`HostCertificate ${key}-cert.pub`];
+}
+
+/** Makes a certificate beside a public key. */
+export function signKey(authority: string, publicKey: string, words: readonly string[]): void {
+  execFileSync("ssh-keygen", ["-q", "-s", authority, "-I", "crossvisor-test", ...words, publicKey]);
 }
 
 /** The server hangs on a pipe to this process: when the pipe closes, for whatever reason, it is ended and tidied up. */

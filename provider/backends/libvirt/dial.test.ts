@@ -64,6 +64,8 @@ describe("the way over SSH", () => {
       ["virt-ssh-helper qemu:///session"],
     ],
     ["the monolithic daemon for the test driver", "test+ssh://h/default", { [WHOLE]: "yes" }, [WHOLE]],
+    ["only the modular daemon for mode=direct", `${system}?mode=direct`, { [MODULAR]: "yes" }, [MODULAR]],
+    ["only the monolithic one for mode=legacy", `${system}?mode=legacy`, { [WHOLE]: "yes" }, [WHOLE]],
     ["only the socket that is named", `${system}?socket=/s`, { "/s": "yes" }, ["/s"]],
   ])("tries %s", async (_word, uri, answers, asked) => {
     await dial(uri, answers as unknown as Record<string, string>);

@@ -2,7 +2,9 @@ import type { Duplex } from "node:stream";
 import { ProviderError } from "../../core/errors.js";
 import type { HostSettings } from "../../core/settings.js";
 import { localTransport } from "../../transports/local.js";
+import { openTcp } from "../../transports/tcp.js";
 import type { Transport } from "../../transports/transport.js";
+import { dialTls, TCP_PORT } from "./tls.js";
 import type { HostUri } from "./uri.js";
 
 /** How the daemon's socket is reached, again for each connection. */
@@ -22,6 +24,8 @@ export type Way = { readonly socket: string } | { readonly helper: string };
  * look, libvirt's own helper finds them (`virt-ssh-helper`, since libvirt 6.8).
  */
 export function dialer(uri: HostUri, settings: HostSettings, sshKeepaliveMs?: number): Dialer {
+  if (uri.transport === "tls") return direct(() => dialTls(uri, settings));
+  if (uri.transport === "tcp") return direct(() => openTcp({ host: uri.host ?? "", port: uri.port ?? TCP_PORT }));
   let transport: Promise<Transport> | undefined;
   let taken: Way | undefined;
   const open = () => {
@@ -41,6 +45,8 @@ export function dialer(uri: HostUri, settings: HostSettings, sshKeepaliveMs?: nu
     close: async () => (await transport)?.close(),
   };
 }
+
+const direct = (dial: () => Promise<Duplex>): Dialer => ({ dial, taken: undefined, close: async () => undefined });
 
 const HELPER = "virt-ssh-helper";
 
@@ -73,7 +79,8 @@ const goesOn = (error: unknown): boolean =>
 /** Over SSH a session's socket is in a folder that only the host knows: the helper finds it. */
 function sockets(uri: HostUri): readonly string[] {
   if (uri.socket !== undefined) return [uri.socket];
-  const names = uri.hypervisor === "qemu" ? ["virtqemud-sock", "libvirt-sock"] : ["libvirt-sock"];
+  const modular = uri.hypervisor === "qemu" && uri.mode !== "legacy" ? ["virtqemud-sock"] : [];
+  const names = [...modular, ...(uri.mode === "direct" ? [] : ["libvirt-sock"])];
   if (uri.path !== "session") return names.map((name) => `/var/run/libvirt/${name}`);
   if (uri.transport === "ssh") return [];
   const runtime = process.env["XDG_RUNTIME_DIR"];
@@ -81,9 +88,18 @@ function sockets(uri: HostUri): readonly string[] {
   return names.map((name) => `${folder}/${name}`);
 }
 
+function clientOf(word: string | undefined): "auto" | "built-in" | "openssh" | undefined {
+  if (word === undefined || word === "auto" || word === "built-in" || word === "openssh") return word;
+  throw new ProviderError("invalid", `"${word}" is none of auto, built-in, openssh`, {
+    where: { property: "crossvisor:sshClient" },
+    hint: "Leave it out: the machine's own ssh is used where the SSH configuration needs it.",
+  });
+}
+
 async function sshTransport(uri: HostUri, settings: HostSettings, keepalive?: number): Promise<Transport> {
   const { sshTransport: open } = await import("../../transports/ssh.js");
   return open({
+    client: clientOf(settings.sshClient),
     host: uri.host ?? "",
     user: uri.user,
     port: uri.port,

@@ -34,5 +34,5 @@ it("connects nobody before the first call, asks for facts again after a failure,
 });
 
 it("refuses a wrong URI at once", () => {
-  expect(() => openHost({ uri: "qemu+tcp://h/system" })).toThrow(expect.objectContaining({ code: "invalid" }));
+  expect(() => openHost({ uri: "qemu+ext://h/system" })).toThrow(expect.objectContaining({ code: "invalid" }));
 });

@@ -1,10 +1,11 @@
-import { ProviderError } from "../../core/errors.js";
+import { type Given, parseParameters } from "./uri-parameters.js";
+import { decoded, wrong } from "./uri-wrong.js";
 
 /** A connection URI, understood. */
 export interface HostUri {
   /** What the daemon is asked to open: `qemu:///system`, `test:///default`. */
   readonly driver: string;
-  readonly transport: "unix" | "ssh";
+  readonly transport: Way;
   /** `system`, `session` or a path of the test driver. */
   readonly path: string;
   readonly hypervisor: "qemu" | "test";
@@ -13,19 +14,27 @@ export interface HostUri {
   readonly port: number | undefined;
   /** Socket of the daemon, when it is not where libvirt puts it. */
   readonly socket: string | undefined;
+  /** `mode=`: only the modular daemon's socket (`direct`), only the monolithic one's (`legacy`), or both in turn. */
+  readonly mode: "auto" | "direct" | "legacy";
   /** Private key file of `keyfile=`. */
   readonly keyfile: string | undefined;
   /** known_hosts file of `known_hosts=`. */
   readonly knownHosts: string | undefined;
-  /** `no_verify=1`: the host's key is not checked. */
+  /** `no_verify=1`: the host's key or certificate is not checked. */
   readonly noVerify: boolean;
+  /** Folder of `pkipath=`: cacert.pem, clientcert.pem and clientkey.pem. */
+  readonly pkipath: string | undefined;
   /** Canonical spelling, without secrets: stands for the host in a state and leads back to it. */
   readonly identity: string;
 }
 
-export const SCHEMES = ["qemu", "qemu+unix", "qemu+ssh", "test", "test+unix", "test+ssh"] as const;
+/** How bytes get to the daemon. */
+export type Way = "unix" | "ssh" | "tls" | "tcp";
 
-const PARAMETERS = ["socket", "keyfile", "known_hosts", "no_verify"] as const;
+export const SCHEMES = ["qemu", "test"].flatMap((name) => [
+  name,
+  ...["unix", "ssh", "tls", "tcp"].map((way) => `${name}+${way}`),
+]);
 
 /** A user and a password, which may hold any character: it reaches to the last @. */
 const LOGIN = /(:\/\/[^:@/?#[]*)(?::|%3a).*@/i;
@@ -41,45 +50,101 @@ export function parseUri(text: string): HostUri {
       "holds a password",
       "Keep it as a secret: pulumi config set --secret crossvisor:password.",
     );
-  const match = /^(qemu|test)(?:\+(unix|ssh))?:\/\/([^/?#]*)(\/[^?#]*)?(?:\?([^#]*))?$/.exec(text.trim());
+  const match = /^([a-z]+)(?:\+([a-z0-9]+))?:\/\/([^/?#]*)(\/[^?#]*)?(?:\?([^#]*))?$/.exec(text.trim());
   if (!match) throw wrong(text, "is not a URI of a form that is known here");
-  const [, hypervisor = "", named, authority = "", path = "", query = ""] = match;
-  const transport = named ?? (authority === "" ? "unix" : undefined);
-  if (transport === undefined)
+  const [, scheme = "", named, authority = "", given = "", query = ""] = match;
+  const hypervisor = hypervisorOf(text, scheme);
+  // Without a transport a host means TLS, as in libvirt (remote_driver.c).
+  const transport = named === undefined ? (authority === "" ? "unix" : "tls") : wayOf(text, named);
+  const path = given.length > 1 ? given.replace(/\/+$/, "") || "/" : given;
+  if (transport === "unix" && authority !== "") throw wrong(text, "names a host, and a unix socket has none");
+  if (transport !== "unix" && authority === "")
+    throw wrong(text, "has no host", `Use ${hypervisor}+${transport}://host${path || "/system"}.`);
+  checkPath(text, hypervisor, path);
+  const { user, host, port } = parseAuthority(text, authority);
+  if (user !== undefined && transport !== "ssh")
+    throw wrong(text, `names a user, and ${transport.toUpperCase()} has none`, "Leave the user out, or use ssh.");
+  if (path === "/session" && (transport === "tls" || transport === "tcp"))
     throw wrong(
       text,
-      "has a host and no transport, which means TLS and is not supported",
-      `Use ${hypervisor}+ssh://${authority}${path}.`,
+      "asks for a session, which is not reached over the network",
+      `Use ${hypervisor}+ssh://user@host/session.`,
     );
-  if (transport === "unix" && authority !== "") throw wrong(text, "names a host, and a unix socket has none");
-  if (transport === "ssh" && authority === "")
-    throw wrong(text, "has no host", `Use ${hypervisor}+ssh://user@host${path || "/system"}.`);
-  if (hypervisor === "qemu" && path !== "/system" && path !== "/session")
-    throw wrong(text, `has the path "${path}", which must be /system or /session`);
-  if (hypervisor === "test" && path.length < 2) throw wrong(text, "has no path", "Use test:///default.");
-  const { user, host, port } = parseAuthority(text, authority);
-  const given = parseQuery(text, query);
-  const kept = PARAMETERS.flatMap((key) => (given[key] === undefined ? [] : [`${key}=${encodePath(given[key])}`])).join(
-    "&",
-  );
+  const parameters = parseParameters(text, query, transport);
   const at =
     authority === ""
       ? ""
       : `${user === undefined ? "" : `${encodeURIComponent(user)}@`}${host?.includes(":") ? `[${host}]` : host}${port === undefined ? "" : `:${port}`}`;
+  const way = transport === "unix" ? "" : `+${transport}`;
   return {
     driver: `${hypervisor}://${path}`,
-    transport: transport === "ssh" ? "ssh" : "unix",
+    transport,
     path: path.slice(1),
-    hypervisor: hypervisor === "test" ? "test" : "qemu",
+    hypervisor,
     user,
     host,
     port,
-    socket: given.socket,
-    keyfile: given.keyfile,
-    knownHosts: given.known_hosts,
-    noVerify: given.no_verify === "1",
-    identity: `${hypervisor}${transport === "ssh" ? "+ssh" : ""}://${at}${path}${kept === "" ? "" : `?${kept}`}`,
+    ...valuesOf(parameters.given),
+    identity: `${hypervisor}${way}://${at}${path}${parameters.text}`,
   };
+}
+
+const valuesOf = (
+  given: Given,
+): Pick<HostUri, "socket" | "mode" | "keyfile" | "knownHosts" | "noVerify" | "pkipath"> => ({
+  socket: given.socket,
+  mode: given.mode === "direct" || given.mode === "legacy" ? given.mode : "auto",
+  keyfile: given.keyfile,
+  knownHosts: given.known_hosts,
+  noVerify: given.no_verify === "1",
+  pkipath: given.pkipath,
+});
+
+/** Hypervisors that libvirt has and this does not drive, so that the refusal can say it. */
+const OTHERS = [
+  "xen",
+  "lxc",
+  "vbox",
+  "bhyve",
+  "ch",
+  "esx",
+  "vpx",
+  "gsx",
+  "vmwareplayer",
+  "vmwarews",
+  "vmwarefusion",
+  "openvz",
+  "vz",
+  "hyperv",
+];
+
+function hypervisorOf(text: string, scheme: string): "qemu" | "test" {
+  if (scheme === "qemu" || scheme === "test") return scheme;
+  if (OTHERS.includes(scheme))
+    throw wrong(text, `means libvirt's driver "${scheme}", and only QEMU (with KVM) is driven`);
+  throw wrong(text, "is not a URI of a form that is known here");
+}
+
+function wayOf(text: string, named: string): Way {
+  switch (named) {
+    case "unix":
+    case "ssh":
+    case "tls":
+    case "tcp":
+      return named;
+    case "libssh":
+    case "libssh2":
+      // Other libraries of libvirt's for the same way to the same host.
+      return "ssh";
+    default:
+      throw wrong(text, `has the transport "${named}"; known are unix, ssh, tls and tcp`);
+  }
+}
+
+function checkPath(text: string, hypervisor: "qemu" | "test", path: string): void {
+  if (hypervisor === "qemu" && path !== "/system" && path !== "/session")
+    throw wrong(text, `has the path "${path}", which must be /system or /session`);
+  if (hypervisor === "test" && path.length < 2) throw wrong(text, "has no path", "Use test:///default.");
 }
 
 function parseAuthority(text: string, authority: string) {
@@ -91,37 +156,8 @@ function parseAuthority(text: string, authority: string) {
   if (number !== undefined && (number < 1 || number > 65535))
     throw wrong(text, `has the port ${port}, which must be 1 to 65535`);
   return {
-    user: login === undefined ? undefined : decode(text, login),
+    user: login === undefined ? undefined : decoded(text, login),
     host: host.replace(/^\[|\]$/g, ""),
     port: number,
   };
 }
-
-function parseQuery(text: string, query: string): Partial<Record<(typeof PARAMETERS)[number], string>> {
-  const given: Partial<Record<(typeof PARAMETERS)[number], string>> = {};
-  for (const part of query.split("&").filter((p) => p !== "")) {
-    const [key = "", ...value] = part.split("=");
-    const known = PARAMETERS.find((p) => p === key);
-    if (known === undefined) throw wrong(text, `has the parameter "${key}"; known are ${PARAMETERS.join(", ")}`);
-    given[known] = decode(text, value.join("="));
-  }
-  if (given.socket !== undefined && !given.socket.startsWith("/"))
-    throw wrong(text, "has a socket that is not an absolute path");
-  return given;
-}
-
-const encodePath = (path: string): string => encodeURIComponent(path).replaceAll("%2F", "/");
-
-function decode(text: string, part: string): string {
-  try {
-    return decodeURIComponent(part);
-  } catch {
-    throw wrong(text, `has "${part}", where a % is not followed by the code of a character`, "Write %25 for a %.");
-  }
-}
-
-const wrong = (text: string, what: string, hint?: string): ProviderError =>
-  new ProviderError("invalid", `"${text}" ${what}`, {
-    where: { property: "crossvisor:uri" },
-    hint: hint ?? "Use qemu:///system, qemu:///session or qemu+ssh://user@host/system.",
-  });
