@@ -15,6 +15,7 @@ const Thing = kind({
     name: text({ ...about, required: true, onChange: "replace" }),
     adopt: text({ ...about, policy: true }),
     size: integer({ ...about, default: 1, onChange: "restart" }),
+    shape: text({ ...about, onChange: "restart" }),
     note: text(about),
     odd: text(about),
     mayRestart: flag({ ...about, default: true, policy: true }),
@@ -38,7 +39,15 @@ interface Script {
 let script: Script;
 const step = { report: () => undefined, signal: new AbortController().signal };
 const driver: Driver<typeof Thing, Script> = {
-  support: { name: true, adopt: true, size: true, note: true, odd: "not supported: it is odd", mayRestart: true },
+  support: {
+    name: true,
+    adopt: true,
+    size: true,
+    shape: true,
+    note: true,
+    odd: "not supported: it is odd",
+    mayRestart: true,
+  },
   list: async () => [],
   effects: { size: ({ after }) => ({ effect: "restart", because: `${after} is much` }) },
   examine: async (host, wanted, now) => {
@@ -237,6 +246,12 @@ describe("update", () => {
     expect(sentence(error)).toBe(
       'Unable to update thing "a" on host-1: size: this change needs a restart (4 is much), and mayRestart is false.',
     );
+  });
+
+  test("names every property that the policy forbids to change", async () => {
+    const changed = { ...wanted, size: 4, shape: "round", mayRestart: false };
+    const error = (await failed(engine().update("id-1", wanted, changed, step))) as ProviderError;
+    expect(sentence(error)).toMatch(/size, shape: these changes need a restart \(4 is much\)/);
   });
 
   test("keeps what is there when it fails half way", async () => {

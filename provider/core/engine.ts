@@ -99,11 +99,13 @@ export class Engine<K extends Kind, C> {
     const made = plan(this.kind, this.driver, { before, wanted, now });
     const why = made.effect === undefined ? undefined : this.kind.forbids?.(made.effect, knownPart(wanted) as never);
     if (why === undefined) return made;
-    const culprit = made.changes.find((c) => c.effect === made.effect);
-    const because = culprit?.because === undefined ? "" : ` (${culprit.because})`;
+    const culprits = made.changes.filter((c) => c.effect === made.effect);
+    const reasons = [...new Set(culprits.flatMap((c) => c.because ?? []))];
+    const because = reasons.length === 0 ? "" : ` (${reasons.join("; ")})`;
     const step = made.effect === "replace" ? "replacement" : made.effect;
-    throw new ProviderError("invalid", `this change needs a ${step}${because}, and ${why}`, {
-      where: { ...this.where("update", wanted), property: culprit?.path },
+    const who = culprits.length === 1 ? "this change needs" : "these changes need";
+    throw new ProviderError("invalid", `${who} a ${step}${because}, and ${why}`, {
+      where: { ...this.where("update", wanted), property: culprits.map((c) => c.path).join(", ") },
     });
   }
 

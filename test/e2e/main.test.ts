@@ -152,7 +152,9 @@ describe.skipIf(missing !== undefined)(titled("the main job, with the real Pulum
     await write({ ...grown, memory: "320MiB" });
     expect(await refused(lab.stack)).toContain("maxMemory");
     await write({ ...grown, ...larger, restartPolicy: "never" });
-    expect(await refused(lab.stack)).toMatch(/cpus: this change needs a restart .*restartPolicy is "never"/);
+    expect(await refused(lab.stack)).toMatch(
+      /cpus, memory, maxMemory: these changes need a restart .*restartPolicy is "never"/,
+    );
     await write({ ...grown, size: "32MiB" });
     expect(await refused(lab.stack)).toMatch(/size: .*(smaller|shrink)/i);
     const other = join(lab.stack.folder, "other.qcow2");

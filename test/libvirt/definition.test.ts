@@ -125,7 +125,7 @@ describe.skipIf(reason !== undefined)(`definitions and the daemon${reason === un
       expect(() => {
         readProperties({ config, live, stats, autostart: false }, { inputs, outputs: {} });
         agentConnected(live);
-        edit(config, machine, new Set(Object.keys(VirtualMachine.properties)), live);
+        edit(config, machine, new Set(Object.keys(VirtualMachine.properties)), { live });
       }, text).not.toThrow();
     }
     await host.session.call(domains.destroy, { dom, flags: 0 });

@@ -1,5 +1,6 @@
 import type { LibvirtHost } from "../host.js";
 import type { Stats } from "../inventory.js";
+import { DomainState } from "../rpc/flags.js";
 import type { DomainRef } from "../rpc/types.js";
 import { type Element, sizeAt } from "../xml.js";
 
@@ -9,17 +10,20 @@ const STILL_MS = 2500;
 const number = (value: Stats[string] | undefined): number | undefined =>
   typeof value === "number" ? value : undefined;
 
+export const isPaused = (stats: Stats): boolean => number(stats["state.state"]) === DomainState.paused;
+
 /** The size that the definition gives the guest, in bytes. */
 export const configuredMemory = (domain: Element): number | undefined =>
   sizeAt(domain, "currentMemory", "KiB") ?? sizeAt(domain, "memory", "KiB");
 
 /**
  * What a running guest has, in bytes. A guest without a balloon driver keeps the maximum whatever it is asked: its
- * present size says something only once its driver reports, or when it lies below the maximum.
+ * present size says something only once its driver reports, or when it lies below the maximum. A paused one cannot move:
+ * it takes what it was asked when it goes on.
  */
 export function liveMemory(config: Element, stats: Stats): number | undefined {
   const [current, maximum] = [number(stats["balloon.current"]), number(stats["balloon.maximum"])];
-  if (current === undefined || maximum === undefined) return undefined;
+  if (current === undefined || maximum === undefined || isPaused(stats)) return undefined;
   const reports = (number(stats["balloon.last-update"]) ?? 0) > 0;
   return current < maximum || reports || configuredMemory(config) === maximum * 1024 ? current * 1024 : undefined;
 }

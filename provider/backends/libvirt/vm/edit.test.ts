@@ -227,7 +227,7 @@ describe("an edit", () => {
       const config = theirs(inputsOf(BASE));
       const live = parseXml(definition(wanted), "what runs");
       append(diskAt(live, "vdc")!, ["address", { type: "pci", bus, slot: "0x00" }]);
-      edit(config, wanted, new Set(["disks"]), live);
+      edit(config, wanted, new Set(["disks"]), { live });
       expect(attributeAt(diskAt(config, "vdc")!, "address", "bus")).toBe(place);
     }
   });

@@ -13,7 +13,7 @@ import {
 } from "../xml.js";
 import { cpuTree, firmwareTrees, notesOf, tpmTree } from "./definition.js";
 import { cdTree, diskTree, nicTree, SCSI } from "./devices.js";
-import { readNotes, writeNotes } from "./notes.js";
+import { type Notes, readNotes, writeNotes } from "./notes.js";
 import { diskAt, disksOf, macOf, nicAt, ourDisks, ourNics, sourceOf, targetOf } from "./ours.js";
 import { CD_DRIVE, type Disk, type Drive, type Nic, type Resolved, SEED_DRIVE } from "./types.js";
 
@@ -21,7 +21,12 @@ import { CD_DRIVE, type Disk, type Drive, type Nic, type Resolved, SEED_DRIVE } 
  * Brings a definition to what is wanted, for the properties that changed. Everything else in it stays as it is:
  * elements that crossvisor did not write, and properties that did not change.
  */
-export function edit(config: Element, machine: Resolved, changed: ReadonlySet<string>, live?: Element): void {
+export function edit(
+  config: Element,
+  machine: Resolved,
+  changed: ReadonlySet<string>,
+  { live, kept }: Beside = {},
+): void {
   const { inputs } = machine;
   if (changed.has("description")) setText(config, "description", inputs.description);
   if (changed.has("cpus") || changed.has("maxCpus")) editCpus(config, machine);
@@ -34,7 +39,14 @@ export function edit(config: Element, machine: Resolved, changed: ReadonlySet<st
   if (changed.has("cdrom")) setMedium(config, CD_DRIVE, inputs.cdrom, inputs.guest);
   editSeed(config, machine);
   if (changed.size > 0 && machine.virtualisation !== "test") addScsi(config);
-  writeNotes(config, notesOf(machine));
+  writeNotes(config, { ...notesOf(machine), ...kept });
+}
+
+interface Beside {
+  /** What runs: a device that was plugged in has the same place in the definition. */
+  readonly live?: Element | undefined;
+  /** Notes that stay as they are. */
+  readonly kept?: Partial<Notes> | undefined;
 }
 
 /** Without a word libvirt builds in an LSI controller, which kernels for clouds do not know. An adopted machine may have none. */

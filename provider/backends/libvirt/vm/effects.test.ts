@@ -92,7 +92,9 @@ describe("the effect of a change", () => {
   for (const state of ["running", "paused", "suspended", "stopped", "crashed"] as const)
     it.each(ALWAYS_LIVE)(`on a ${state} machine is live: %s`, (word, change) => {
       const stays = word === "stopped" && (state === "stopped" || state === "crashed");
-      expect(effect(state, change)).toBe(stays ? "undefined" : "live");
+      const held = state === "paused" && /unplugged|exchanged/.test(word);
+      expect(effect(state, change)).toMatch(stays ? "undefined" : held ? /^restart: a paused guest/ : /^live$/);
+      if (held) expect(effect(state, { ...change, powerState: "running" }), "it goes on first").toBe("live");
     });
 
   for (const state of ["running", "paused", "suspended"] as const)

@@ -35,6 +35,11 @@ const memory: Judge = ({ after }, now) => {
   return typeof after === "number" ? LIVE : restart("the size is not known yet");
 };
 
+/** Whether a guest is and stays paused: then it cannot release a device. One that shall go on does so first. */
+const staysPaused = (now: MachineObserved | undefined, wanted: MachineInputs): boolean =>
+  now?.outputs.state === "paused" && wanted.powerState === "paused";
+const HELD = restart("a paused guest cannot release a device");
+
 /** Disks come and go while it runs; one that stays cannot become another one under the guest. */
 const disks: Judge = ({ field, element, before, after }, now, wanted) => {
   if (field === "(order)")
@@ -42,10 +47,15 @@ const disks: Judge = ({ field, element, before, after }, now, wanted) => {
   if (field !== undefined) return restart("a disk in use cannot change under the guest");
   const first = now?.properties.disks?.[0]?.name;
   if (after === undefined && element === first) return restart("it is the disk that booted");
+  if (after === undefined && staysPaused(now, wanted)) return HELD;
   return before === undefined && after !== undefined && element === wanted.disks[0]?.name && first !== undefined
     ? restart("another disk boots")
     : LIVE;
 };
+
+/** Interfaces come and go; another model or MAC is another device. */
+const networks: Judge = ({ field, after }, now, wanted) =>
+  staysPaused(now, wanted) && (after === undefined || field === "model" || field === "mac") ? HELD : LIVE;
 
 const acceleration: Judge = ({ after }, now) => {
   const is = now?.properties.acceleration;
@@ -63,4 +73,5 @@ export const effects: Driver<Machine, never>["effects"] = {
   tpm: whenRunning(() => restart("the device is built in when it starts")),
   acceleration: whenRunning(acceleration),
   disks: whenRunning(disks),
+  networks: whenRunning(networks),
 };

@@ -7,6 +7,7 @@ import { domains } from "../rpc/procedures/domain.js";
 import { domainChange } from "../rpc/procedures/domain-change.js";
 import type { DomainRef } from "../rpc/types.js";
 import { attribute, attributeAt, type Element, parseXml, toText, write } from "../xml.js";
+import { isPaused } from "./balloon.js";
 import { notesOf } from "./definition.js";
 import { cdTree, diskTree, nicTree } from "./devices.js";
 import { editNic, setMedium } from "./edit.js";
@@ -32,7 +33,8 @@ export interface Wanted {
 
 /**
  * Applies changes to a running guest, one property after the other; each is looked up first, so a change that an
- * earlier attempt already made is not made again. `done` is told every property that is in effect.
+ * earlier attempt already made is not made again. `done` is told every property that is in effect, and `SEED` when the
+ * guest has the wanted seed.
  */
 export async function applyLive(
   running: Running,
@@ -45,7 +47,11 @@ export async function applyLive(
   }
   const { path } = running.machine.seed ?? {};
   if (path !== seed?.path || changes.some((c) => c.property === "cloudInit")) await swap(running, SEED_DRIVE, path);
+  done(SEED);
 }
+
+/** Stands for the seed among the properties that are done: properties of other names decide what is in it, too. */
+export const SEED = "(seed)";
 
 const APPLY: Readonly<Record<string, (running: Running) => Promise<void>>> = {
   description: ({ host, dom, machine }) => {
@@ -92,7 +98,12 @@ async function setMemory({ host, dom, machine, step }: Running): Promise<void> {
   const wanted = machine.inputs.memory / 1024;
   await host.session.call(domainChange.setMemory, { dom, memory: wanted, flags: Affect.live });
   const stats = async () => (await host.inventory.stats([dom])).get(dom.uuid) ?? {};
-  if (Number((await stats())["balloon.last-update"] ?? 0) === 0) {
+  const now = await stats();
+  if (isPaused(now)) {
+    step.report("the guest is paused: it takes the new size when it goes on");
+    return;
+  }
+  if (Number(now["balloon.last-update"] ?? 0) === 0) {
     step.report("the guest has no balloon driver that reports: it takes the new size when it has one");
     return;
   }

@@ -11,7 +11,7 @@ import { type Addresses, addressesOf, chosen } from "./addresses.js";
 import { settled } from "./balloon.js";
 import { beyond } from "./beyond.js";
 import { type Notes, readNotes } from "./notes.js";
-import { disksOf, macOf, nicsOf } from "./ours.js";
+import { macOf, nicsOf } from "./ours.js";
 import { isActive, readProperties, type Seen, stateOf } from "./read.js";
 import type { Machine, MachineObserved, MachineOutputs } from "./types.js";
 
@@ -21,7 +21,7 @@ export async function observe(
   id: string,
   recorded?: Recorded<Machine>,
 ): Promise<MachineObserved | undefined> {
-  const found = host.inventory.fresh ? await inBulk(host, id, recorded) : await alone(host, id);
+  const found = host.inventory.fresh ? await inBulk(host, id) : await alone(host, id);
   if (found === undefined) return undefined;
   const { dom } = found;
   const notes = readNotes(found.config);
@@ -36,8 +36,10 @@ export async function observe(
   );
   const names = new Map(Object.entries(macs).map(([name, mac]) => [mac, name]));
   const active = isActive(seen.stats);
-  const known = await addressesOf(host, { dom, active, config: seen.config, live: seen.live, notes, names });
-  const addresses = carried(known, seen, recorded, dom);
+  const isSame = active && host.inventory.fresh && recorded?.outputs.instance === dom.id;
+  const asked = isSame ? undefined : seen.live;
+  const known = await addressesOf(host, { dom, active, config: seen.config, live: asked, notes, names });
+  const addresses = isSame ? carried(known, recorded?.outputs.addresses) : known;
   const outputs: MachineOutputs = {
     state: stateOf(seen.stats),
     addresses,
@@ -65,34 +67,22 @@ async function networksFor(
 
 type Found = Seen & { readonly dom: DomainRef };
 
-/** From the lists and statistics of the whole host, and one description. */
-async function inBulk(
-  host: LibvirtHost,
-  id: string,
-  recorded: Recorded<Machine> | undefined,
-): Promise<Found | undefined> {
+/**
+ * From the lists and statistics of the whole host, and one description; two of a machine that runs, because what it runs
+ * may have been changed alone: a medium, a cable, a description. What the test driver runs is always what is configured.
+ */
+async function inBulk(host: LibvirtHost, id: string): Promise<Found | undefined> {
   const entry = (await host.inventory.domains()).get(id);
   if (entry === undefined) return undefined;
   if (entry.stats === undefined) return alone(host, id);
   const { ref: dom, stats, autostart } = entry;
-  const config = await describe(host, dom, DomainXml.inactive);
-  if (config === undefined) return undefined;
-  const isSame =
-    recorded?.outputs.instance === dom.id && (host.uri.hypervisor === "test" || devicesAgree(config, stats));
-  const live = isActive(stats) && !isSame ? await describe(host, dom, 0) : undefined;
-  return { dom, config, live, stats, autostart };
+  const runs = isActive(stats) && host.uri.hypervisor !== "test";
+  const [config, live] = await Promise.all([
+    describe(host, dom, DomainXml.inactive),
+    runs ? describe(host, dom, 0) : undefined,
+  ]);
+  return config && { dom, config, live, stats, autostart };
 }
-
-/**
- * The same instance as was recorded, with as many disks and interfaces as are configured: its live XML says nothing new.
- * The test driver counts none, and what it runs is always what is configured.
- */
-const devicesAgree = (config: Element, stats: Stats): boolean => {
-  const disks = disksOf(config).filter((d) => attribute(d, "device") !== "cdrom");
-  const cds = disksOf(config).filter((d) => attribute(d, "device") === "cdrom");
-  const count = Number(stats["block.count"] ?? 0);
-  return count >= disks.length && count <= disks.length + cds.length && stats["net.count"] === nicsOf(config).length;
-};
 
 /** From calls about this domain alone: four. */
 async function alone(host: LibvirtHost, id: string): Promise<Found | undefined> {
@@ -124,20 +114,11 @@ async function describe(host: LibvirtHost, dom: DomainRef, flags: number): Promi
   }
 }
 
-/** Addresses that only the agent knows are not asked for again while the same instance runs and its live XML is not read. */
-function carried(
-  known: Addresses,
-  { live, stats }: Seen,
-  recorded: Recorded<Machine> | undefined,
-  dom: DomainRef,
-): Addresses {
-  const before = recorded?.outputs.addresses;
-  if (live !== undefined || !isActive(stats) || before === undefined || recorded?.outputs.instance !== dom.id)
-    return known;
-  return Object.fromEntries(
+/** Addresses that only the agent knows are not asked for again by a refresh while the same instance runs. */
+const carried = (known: Addresses, before: Addresses = {}): Addresses =>
+  Object.fromEntries(
     Object.entries(known).map(([name, list]) => [name, list.length === 0 ? (before[name] ?? []) : list]),
   );
-}
 
 const consoleOf = (live: Element): string | undefined => {
   const devices = find(live, "devices");

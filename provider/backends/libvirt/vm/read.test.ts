@@ -123,6 +123,24 @@ describe("what differs between what runs and what is defined", () => {
     expect(properties).toMatchObject(shown);
   });
 
+  it("shows a CD that was taken out or swapped in the running guest alone, and a description of it alone", () => {
+    const declared = inputsOf({ cdrom: "/iso/a", description: "ours" });
+    const shown = (live: MachineInputs, config = declared) => {
+      const { cdrom, description } = readProperties(seen(written(config), declared, written(live)), {
+        inputs: declared,
+        outputs: {},
+      });
+      return { cdrom, description };
+    };
+    const other = (more: object) => inputsOf({ cdrom: "/iso/a", description: "ours", ...more });
+    expect(shown(declared)).toEqual({ cdrom: "/iso/a", description: "ours" });
+    expect(shown(other({ cdrom: undefined }))).toEqual({ cdrom: undefined, description: "ours" });
+    expect(shown(other({ cdrom: "/iso/b" }))).toEqual({ cdrom: "/iso/b", description: "ours" });
+    expect(shown(declared, other({ cdrom: undefined }))).toEqual({ cdrom: undefined, description: "ours" });
+    expect(shown(other({ description: "theirs" }))).toEqual({ cdrom: "/iso/a", description: "theirs" });
+    expect(shown(other({ description: undefined }))).toEqual({ cdrom: "/iso/a", description: undefined });
+  });
+
   it("shows a disk that only runs and one that is only defined", () => {
     const other = inputsOf({ ...inputs, disks: [{ volume: "/a" }, { volume: "/b" }] });
     const names = (config: Element, live: Element, declared: MachineInputs) =>
@@ -167,7 +185,7 @@ describe("a garbled definition", () => {
     readProperties(seen(config, inputs), undefined);
     readNotes(config);
     const all = new Set(Object.keys(VirtualMachine.properties));
-    edit(config, resolved(inputs), all, parseXml(text, "what runs"));
+    edit(config, resolved(inputs), all, { live: parseXml(text, "what runs") });
     parseXml(toText(config), "what was edited");
     expect(readNotes(config)).toEqual(notesOf(resolved(inputs)));
   };

@@ -33,7 +33,9 @@ export function readProperties(seen: Seen, recorded: Recorded<Machine> | undefin
     owner: notes?.owner,
     name: textAt(config, "name"),
     // A host keeps no empty one.
-    description: textAt(config, "description") ?? (declared.description === "" ? "" : undefined),
+    description:
+      either(declared.description ?? "", descriptionOf(config), live && descriptionOf(live)) ||
+      (declared.description === "" ? "" : undefined),
     tags: notes && (declared.tags !== undefined || Object.keys(notes.tags).length > 0) ? notes.tags : undefined,
     guest: notes?.guest,
     cpus: either(declared.cpus, cpusOf(config), active ? number(stats["vcpu.current"]) : undefined),
@@ -53,7 +55,8 @@ export function readProperties(seen: Seen, recorded: Recorded<Machine> | undefin
     ),
     acceleration: accelerationOf(attribute(live ?? config, "type"), declared.acceleration),
     disks: readDisks(seen, notes, declared.disks),
-    cdrom: either(declared.cdrom, mediumOf(config), live && mediumOf(live)),
+    // An empty drive of a guest is an answer too.
+    cdrom: either(declared.cdrom ?? "", mediumOf(config) ?? "", live && (mediumOf(live) ?? "")) || undefined,
     networks: readNics(seen, notes, declared.networks),
     cloudInit: hasSeed(seen, notes) ? undefined : null,
     powerState: powerStateOf(stats),
@@ -69,6 +72,7 @@ export function readProperties(seen: Seen, recorded: Recorded<Machine> | undefin
 const either = <T>(declared: T | undefined, config: T | undefined, live: T | undefined): T | undefined =>
   live === undefined || live === config ? config : declared === config ? live : config;
 
+const descriptionOf = (domain: Element): string => textAt(domain, "description") ?? "";
 const cpusOf = (domain: Element): number =>
   Number(attributeAt(domain, "vcpu", "current") ?? textAt(domain, "vcpu") ?? 1);
 const number = (value: Stats[string] | undefined): number | undefined =>

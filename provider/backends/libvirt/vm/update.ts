@@ -9,7 +9,7 @@ import { attribute, type Element, find, parseXml, toText } from "../xml.js";
 import { begin } from "./begin.js";
 import { driveFault, edit } from "./edit.js";
 import { runs } from "./effects.js";
-import { applyLive, liveXml } from "./live.js";
+import { applyLive, liveXml, SEED } from "./live.js";
 import { type Notes, readNotes } from "./notes.js";
 import { pause, resume, stop } from "./power.js";
 import { chooseVirtualisation, resolveDisks, resolveNics } from "./resolve.js";
@@ -35,6 +35,8 @@ interface Work {
   readonly before: Notes | undefined;
   readonly changes: readonly Change[];
   readonly step: Step;
+  /** Notes of what could not be changed. */
+  readonly kept?: Partial<Notes>;
 }
 
 /**
@@ -68,13 +70,16 @@ async function carryOut(work: Work, observed: MachineObserved): Promise<void> {
   const restarts = changes.some((c) => c.effect === "restart");
   if (isUp && (restarts || wanted.powerState === "stopped"))
     await stop(host, await liveXml({ host, dom }), wanted.shutdown, step);
+  // A paused guest releases no device: one that shall go on does so first.
+  const wakes = isUp && !restarts && observed.outputs.state === "paused" && wanted.powerState === "running";
+  if (wakes) await resume(host, dom);
   if (isUp && !restarts && wanted.powerState !== "stopped") await changeRunning(work);
   else await changeStopped(work);
   const has = (property: string) => changes.some((c) => c.property === property);
   if (has("autostart")) await host.session.call(domains.setAutostart, { dom, autostart: wanted.autostart });
   const starts = wanted.powerState !== "stopped" && (!isUp || restarts);
   const wait = starts ? await addressWait(host, machine, step) : async () => undefined;
-  await reachPowerState(work, starts, restarts);
+  if (!wakes) await reachPowerState(work, starts, restarts);
   await tidy(work);
   await wait();
 }
@@ -127,15 +132,34 @@ async function changeRunning(work: Work): Promise<void> {
     await applyLive(work, { changes: work.changes, seed: work.before?.seed }, (property) => done.add(property));
   } finally {
     const plugged = done.has("disks") || done.has("networks");
-    if (done.size > 0) await redefine(work, done, plugged ? await liveXml(work) : undefined);
+    if (done.size > 0) await redefine(inEffect(work, done), done, plugged ? await liveXml(work) : undefined);
   }
+}
+
+/**
+ * What is in effect of a change that may have failed half-way. What was not done keeps its notes: the seed that the guest
+ * has, the names of its devices, and the addresses that are to be given back.
+ */
+function inEffect(work: Work, done: ReadonlySet<string>): Work {
+  const { before, changes, machine } = work;
+  const failed = (property: string) => changes.some((c) => c.property === property) && !done.has(property);
+  if (before === undefined) return work;
+  const notes: Partial<Notes> = {
+    ...(failed("tags") ? { tags: before.tags } : {}),
+    ...(failed("guest") ? { guest: before.guest } : {}),
+    ...(failed("disks") ? { disks: before.disks } : {}),
+    ...(failed("networks") ? { nics: before.nics } : {}),
+    ...(done.has(SEED) ? {} : { seed: before.seed }),
+  };
+  return { ...work, kept: notes, machine: done.has(SEED) ? machine : { ...machine, seed: before.seed } };
 }
 
 const changeStopped = (work: Work): Promise<void> => redefine(work, new Set(work.changes.map((c) => c.property)));
 
-async function redefine({ host, machine, config }: Work, changed: ReadonlySet<string>, live?: Element): Promise<void> {
+async function redefine(work: Work, changed: ReadonlySet<string>, live?: Element): Promise<void> {
+  const { host, machine, config, kept } = work;
   const before = toText(config);
-  edit(config, machine, changed, live);
+  edit(config, machine, changed, { live, kept });
   const xml = toText(config);
   if (xml === before) return;
   const write = () => host.session.call(domains.define, { xml, flags: Define.validate });
