@@ -189,6 +189,11 @@ const properties = {
     default: "ifNeeded",
     policy: true,
   }),
+  allowSnapshotLoss: flag({
+    doc: "The explicit word without which a machine that has snapshots on the host is not deleted or replaced: they go with it.",
+    default: false,
+    policy: true,
+  }),
   waitForAddress,
 } as const;
 

@@ -283,6 +283,12 @@ export interface VirtualMachineArgs {
    * Default: "ifNeeded".
    */
   readonly restartPolicy?: pulumi.Input<"ifNeeded" | "never"> | undefined;
+  /**
+   * The explicit word without which a machine that has snapshots on the host is not deleted or replaced: they go with it.
+   *
+   * Default: false.
+   */
+  readonly allowSnapshotLoss?: pulumi.Input<boolean> | undefined;
   /** A creation or start is done only when the guest has an address. Without it nothing is waited for, and at refresh never. An address that the network allots (`managed` addressing) is there before the guest has booted. */
   readonly waitForAddress?: pulumi.Input<VirtualMachineWaitForAddressArgs> | undefined;
 }
@@ -310,6 +316,7 @@ const FACTS: KindFacts = {
     "autostart",
     "shutdown",
     "restartPolicy",
+    "allowSnapshotLoss",
     "waitForAddress",
     "state",
     "ipAddress",
@@ -379,6 +386,8 @@ export class VirtualMachine extends HostResource {
   declare readonly shutdown: pulumi.Output<VirtualMachineShutdown>;
   /** May an update restart the guest? `never` turns a change that needs it into an error at preview. */
   declare readonly restartPolicy: pulumi.Output<"ifNeeded" | "never">;
+  /** The explicit word without which a machine that has snapshots on the host is not deleted or replaced: they go with it. */
+  declare readonly allowSnapshotLoss: pulumi.Output<boolean>;
   /** A creation or start is done only when the guest has an address. Without it nothing is waited for, and at refresh never. An address that the network allots (`managed` addressing) is there before the guest has booted. */
   declare readonly waitForAddress: pulumi.Output<VirtualMachineWaitForAddress | undefined>;
   /** What it is doing. */

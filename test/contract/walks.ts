@@ -178,5 +178,6 @@ export const samples: Words = {
   onDelete: "keep",
   shutdown: {},
   restartPolicy: "never",
+  allowSnapshotLoss: true,
   waitForAddress: {},
 };

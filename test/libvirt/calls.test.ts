@@ -119,6 +119,7 @@ describe.skipIf(reason !== undefined)(`calls${reason === undefined ? "" : ` (${r
     };
     const remove = {
       "domain.xml": 1,
+      "domain.snapshots": 1,
       "domain.undefine": 1,
       "volume.delete": 2,
       "network.xml": 1,

@@ -83,6 +83,7 @@ const policies: readonly Entry[] = [
   { at: "shutdown.timeout", values: [2, 1] },
   { at: "shutdown.onTimeout", values: ["fail", "force"] },
   { at: "restartPolicy", values: ["never", "ifNeeded"] },
+  { at: "allowSnapshotLoss", values: [true, false] },
   { at: "waitForAddress", values: [{}, { timeout: "1m" }] },
   { at: "waitForAddress.nic", with: { waitForAddress: {} }, values: ["lan", "second"] },
   { at: "waitForAddress.family", with: { waitForAddress: {} }, values: ["ipv6", "any"] },

@@ -34,6 +34,7 @@ export const virtualMachine: Driver<Machine, LibvirtHost> = {
     autostart: true,
     shutdown: true,
     restartPolicy: true,
+    allowSnapshotLoss: true,
     waitForAddress: true,
   },
   effects,

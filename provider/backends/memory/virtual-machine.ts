@@ -103,6 +103,7 @@ export const virtualMachine = driver(VirtualMachine, {
     autostart: true,
     shutdown: true,
     restartPolicy: true,
+    allowSnapshotLoss: true,
     waitForAddress: true,
   },
   effects: {

@@ -32,6 +32,9 @@ export const volume = struct({ pool: str, name: str, key: str });
 export const secret = struct({ uuid, usageType: int, usageID: str });
 export const nodeDevice = struct({ name: str });
 
+/** A snapshot of a domain; its name is unique there. */
+export const snapshot = struct({ name: str, dom: domain });
+
 export type DomainRef = Of<typeof domain>;
 export type NetworkRef = Of<typeof network>;
 export type PoolRef = Of<typeof pool>;

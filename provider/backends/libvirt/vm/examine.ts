@@ -17,6 +17,7 @@ import { parseXml } from "../xml.js";
 import { claimProblems } from "./claims.js";
 import { observe } from "./observe.js";
 import { KVM_HINT, NETWORK_HINT, NO_KVM, VOLUME_HINT } from "./resolve.js";
+import { replacementProblems } from "./snapshots.js";
 import type { MachineInputs, MachineObserved } from "./types.js";
 
 type Wanted = Partial<MachineInputs>;
@@ -26,9 +27,11 @@ export async function examine(
   host: LibvirtHost,
   wanted: Wanted,
   known: MachineObserved | undefined,
+  declared?: Wanted,
 ): Promise<readonly Problem[]> {
   const now = known ?? (await adopted(host, wanted));
   const checks = [
+    replacementProblems(host, wanted, known, declared),
     nameProblems(host, wanted, now),
     networkProblems(host, wanted, now),
     claimProblems(host, wanted, now),

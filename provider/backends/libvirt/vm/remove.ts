@@ -10,18 +10,16 @@ import { removeLeftovers } from "./leftovers.js";
 import { readNotes } from "./notes.js";
 import { stop } from "./power.js";
 import { deleteSeeds } from "./seed.js";
+import { refuseSnapshots } from "./snapshots.js";
 import type { MachineInputs } from "./types.js";
 
 /** What libvirt refuses to undefine without being told: its own records of the machine, never a disk. Newest last. */
-const RECORDS = [
-  Undefine.managedSave | Undefine.snapshotsMetadata | Undefine.nvram,
-  Undefine.checkpointsMetadata,
-  Undefine.tpm,
-] as const;
+const RECORDS = [Undefine.managedSave | Undefine.nvram, Undefine.checkpointsMetadata, Undefine.tpm] as const;
 
 /**
  * Shuts the guest down by the declared policy and removes the machine with its firmware variables, TPM state, seed and
- * allotted addresses. Its disks stay: they are Volumes, or nobody's business. At most eight calls.
+ * allotted addresses. Its disks stay: they are Volumes, or nobody's business. A machine with snapshots is left as it is
+ * unless the declaration says the word. At most nine calls.
  */
 export async function remove(
   host: LibvirtHost,
@@ -33,9 +31,11 @@ export async function remove(
   const dom = domainRef(declared.name ?? "", id);
   const live = await describe(host, dom);
   if (live === undefined) return removeLeftovers(host, id, declared);
+  const mayLose = declared.allowSnapshotLoss === true;
+  if (!mayLose) await refuseSnapshots(host, dom);
   const notes = readNotes(live);
   if (attribute(live, "id") !== undefined) await stop(host, live, declared.shutdown, step);
-  await undefine(host, dom);
+  await undefine(host, dom, mayLose);
   if (notes?.seed !== undefined) await deleteSeeds(host, id, textAt(live, "name") ?? "", notes.seed);
   for (const nic of notes?.nics ?? [])
     if (nic.allotted !== undefined && nic.uuid !== undefined) await release(host, nic.uuid, nic.mac);
@@ -52,9 +52,12 @@ async function describe(host: LibvirtHost, dom: DomainRef): Promise<Element | un
 }
 
 /** Older daemons know fewer flags and refuse those they do not know. */
-async function undefine(host: LibvirtHost, dom: DomainRef): Promise<void> {
+async function undefine(host: LibvirtHost, dom: DomainRef, withSnapshots: boolean): Promise<void> {
   for (let known: number = RECORDS.length; ; known--) {
-    const flags = RECORDS.slice(0, known).reduce((sum, flag) => sum | flag, 0);
+    const flags = RECORDS.slice(0, known).reduce(
+      (sum, flag) => sum | flag,
+      withSnapshots ? Undefine.snapshotsMetadata : 0,
+    );
     try {
       return await host.session.call(domains.undefine, { dom, flags });
     } catch (error) {

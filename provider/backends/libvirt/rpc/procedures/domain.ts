@@ -1,5 +1,5 @@
 import { array, counter, int, size, str, struct, truth, uint, uuid } from "../codec.js";
-import { domain, flags, LIST_MAX, listOf, needResults, text, typedParam } from "../types.js";
+import { domain, flags, LIST_MAX, listOf, needResults, snapshot, text, typedParam } from "../types.js";
 import { call, order, procedures, slow } from "./procedure.js";
 
 const one = struct({ dom: domain, flags });
@@ -46,6 +46,7 @@ export const domains = procedures("domain", {
   /** `type` is a `MetadataType`; `key` is the prefix and `uri` the namespace of an element. No `metadata` removes it. */
   setMetadata: order(264, struct({ dom: domain, type: int, metadata: text, key: text, uri: text, flags })),
   metadata: call(265, struct({ dom: domain, type: int, uri: text, flags }), str),
+  snapshots: call(274, struct({ dom: domain, needResults, flags }), listOf(snapshot)),
   managedSave: slow(order(182, one)),
   hasManagedSave: call(183, one, truth),
   removeManagedSave: order(184, one),
