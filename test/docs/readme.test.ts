@@ -45,7 +45,9 @@ describe.each(TEXTS)("%s", (name) => {
     const links = [...text.matchAll(/\]\(([^)]*)\)/g)].map(([, link = ""]) => link);
     const dead = links.filter((link) => {
       if (/^https:/.test(link)) return false;
-      return link.startsWith("#") ? !headings.includes(link.slice(1)) : !existsSync(join(ROOT, dirname(name), link.replace(/#.*/, "")));
+      return link.startsWith("#")
+        ? !headings.includes(link.slice(1))
+        : !existsSync(join(ROOT, dirname(name), link.replace(/#.*/, "")));
     });
     expect(dead).toEqual([]);
   });
