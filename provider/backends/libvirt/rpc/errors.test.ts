@@ -45,7 +45,8 @@ describe("toProviderError", () => {
 
   it("gives a hint where there is a remedy", () => {
     expect(refusal(29, "read only").hint).toMatch(/read-write socket/);
-    expect(refusal(88, "denied").hint).toMatch(/group libvirt/);
+    expect(refusal(88, "denied").hint).toMatch(/group libvirt .*org\.libvirt\.unix\.manage/);
+    expect(refusal(45, "authentication unavailable: no polkit agent").hint).toMatch(/log in again/);
     expect(refusal(1, "Unable to get system bus connection").hint).toMatch(/polkit/);
     expect(refusal(38, "Cannot access storage file '/a': Permission denied").hint).toMatch(/AppArmor/);
     expect(refusal(38, "No space left on device").hint).toMatch(/space/);

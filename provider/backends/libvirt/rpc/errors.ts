@@ -39,7 +39,8 @@ interface Meaning {
 }
 
 const READ_ONLY = "Connect to the daemon's read-write socket instead of the read-only one.";
-const POLKIT = "Add the user to the group libvirt on the host, or allow it by a polkit rule.";
+const POLKIT =
+  "Add the user to the group libvirt on the host and log in again, or allow org.libvirt.unix.manage to it by a polkit rule.";
 const BUS =
   "Start D-Bus and polkit on the host, which decide whether this user may manage machines, or connect as root.";
 const FILES =
