@@ -1,5 +1,5 @@
 import type { AnyProperty, Effect, Properties } from "./schema.js";
-import { hasUnknown, isFields, isUnknown, same } from "./values.js";
+import { type Fields, hasUnknown, isFields, isUnknown, same } from "./values.js";
 
 /** One difference between what is and what is wanted. */
 export interface Difference {
@@ -122,6 +122,34 @@ function projectOne(property: AnyProperty, declared: unknown, observed: unknown)
   return live.map((v) => {
     const mine = said.get(field(v, key.field));
     return mine === undefined ? v : project(inner, mine, v);
+  });
+}
+
+/**
+ * What is, with what the host says of words that are new in a declaration: who declares what holds already changes
+ * nothing. `before` is cut down to what was declared before, `observed` is everything.
+ */
+export function withNewWords(properties: Properties, before: Fields, wanted: Fields, observed: Fields): Fields {
+  const shown = project(properties, wanted, observed);
+  const out: Record<string, unknown> = { ...before };
+  for (const [name, property] of Object.entries(properties)) {
+    if (property.policy || property.unobserved) continue;
+    const known = withNewWord(property, field(before, name), field(wanted, name), field(observed, name));
+    const value = field(before, name) === undefined ? shown[name] : known;
+    if (value !== undefined) out[name] = value;
+  }
+  return out;
+}
+
+function withNewWord({ shape }: AnyProperty, before: unknown, wanted: unknown, observed: unknown): unknown {
+  if (shape.type === "object" && isFields(before) && isFields(wanted) && isFields(observed))
+    return withNewWords(shape.fields, before, wanted, observed);
+  if (shape.type !== "list" || shape.key === undefined) return before;
+  const { key, items } = shape;
+  const named = (list: unknown, id: unknown) => listOf(list).find((v) => field(v, key.field) === id);
+  return listOf(before).map((v) => {
+    const id = field(v, key.field);
+    return withNewWord(items, v, named(wanted, id), named(observed, id));
   });
 }
 

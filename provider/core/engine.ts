@@ -58,6 +58,24 @@ export function check<K extends Kind>(kind: K, support: Support<K>, written: unk
 }
 type Fields = Record<string, never>;
 
+/**
+ * What is recorded, for a look before a change: numbers, texts and lists of named elements as they are wanted. Where what runs and what is
+ * configured differ, the host shows the side that is not so. What a refresh recorded is one of the two sides itself, and
+ * would hide it.
+ */
+export function aimed<K extends Kind>(
+  kind: K,
+  declared: Partial<InputsOf<K>>,
+  wanted: Partial<InputsOf<K>>,
+): Partial<InputsOf<K>> {
+  const aims = Object.entries(kind.properties).flatMap(([name, { shape }]) => {
+    const value = (wanted as Readonly<Record<string, unknown>>)[name];
+    const aimable = ["text", "integer", "bytes"].includes(shape.type) || (shape.type === "list" && shape.key);
+    return aimable && value !== undefined && !hasUnknown(value) ? [[name, value]] : [];
+  });
+  return { ...declared, ...Object.fromEntries(aims) };
+}
+
 export interface CheckedInputs<K extends Kind> {
   readonly inputs: Partial<InputsOf<K>>;
   readonly problems: readonly Problem[];
@@ -153,7 +171,7 @@ export class Engine<K extends Kind, C> {
     wanted: InputsOf<K>,
     step: Omit<Step, "made">,
   ): Promise<Kept<K>> {
-    const now = await this.observe(id, declared);
+    const now = await this.observe(id, aimed(this.kind, declared, wanted));
     if (now === undefined) throw this.gone(id, wanted);
     const { changes, effect } = this.plan(this.kept(now, declared).inputs, wanted, now);
     if (effect === "replace") throw this.needsReplace(wanted, changes.find((c) => c.effect === "replace")?.path);

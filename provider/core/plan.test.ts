@@ -69,3 +69,16 @@ describe("a backend knows better", () => {
     expect(plan(Thing, { effects }, sides).changes[0]).not.toHaveProperty("because");
   });
 });
+
+describe("words that are new in a declaration", () => {
+  test.each([
+    ["what holds already", { ...wanted, note: "there" }, []],
+    ["something else", { ...wanted, note: "other" }, [{ path: "note", before: "there", after: "other" }]],
+    ["a kept value that holds", { ...wanted, limit: 4 }, []],
+    ["another kept value", { ...wanted, limit: 5 }, [{ path: "limit", before: 4, after: 5 }]],
+  ])("say %s", (_what, after, changes) => {
+    const sides = { before: wanted, wanted: after, now: now({ ...wanted, note: "there", limit: 4 }) };
+    expect(plan(Thing, { effects: {} }, sides).changes).toMatchObject(changes);
+    expect(plan(Thing, { effects: {} }, sides).changes).toHaveLength(changes.length);
+  });
+});

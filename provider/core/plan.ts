@@ -1,4 +1,4 @@
-import { differences } from "./compare.js";
+import { differences, withNewWords } from "./compare.js";
 import type { Change, Driver, Observed } from "./driver.js";
 import type { InputsOf, Kind } from "./kind.js";
 import type { Effect } from "./schema.js";
@@ -22,10 +22,15 @@ export interface Sides<K extends Kind> {
 const RANK: Readonly<Record<Effect, number>> = { live: 0, restart: 1, replace: 2 };
 
 /** The changes that lead from what is to what is wanted, each with its effect. Pure. */
-export function plan<K extends Kind>(kind: K, driver: Pick<Driver<K, never>, "effects">, sides: Sides<K>): Plan {
-  const changes = differences(kind.properties, sides.before, sides.wanted).map((difference): Change => {
+export function plan<K extends Kind>(
+  kind: K,
+  driver: Pick<Driver<K, never>, "effects">,
+  { before, wanted, now }: Sides<K>,
+): Plan {
+  const is = now === undefined ? before : withNewWords(kind.properties, before, wanted, now.properties);
+  const changes = differences(kind.properties, is, wanted).map((difference): Change => {
     const effects = driver.effects as Readonly<Record<string, Driver<K, never>["effects"][never]>>;
-    const verdict = effects[difference.property]?.(difference, sides.now, sides.wanted);
+    const verdict = effects[difference.property]?.(difference, now, wanted);
     return { ...difference, ...verdict };
   });
   const effect = changes.reduce<Effect | undefined>(

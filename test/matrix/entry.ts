@@ -39,6 +39,8 @@ export interface Entry {
   readonly values: readonly [unknown, unknown];
   /** A running guest has to release a device: nothing but a booted one does. */
   readonly guest?: boolean;
+  /** It needs an object without a history: what a machine can grow to was decided when it was made. */
+  readonly fresh?: boolean;
   /** States in which it is tried. Default: all of the kind. */
   readonly states?: readonly string[];
   /** Why no host here can carry it out, and which test proves it elsewhere: then only its plan is looked at. */

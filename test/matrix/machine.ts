@@ -19,7 +19,7 @@ const disks = (g: Ground): readonly Entry[] => {
       absent: { disks: [root, data] },
       values: [
         [root, data, { name: "more", volume: g.volumes[2] }],
-        [root, data, { name: "more", volume: g.volumes[3] }],
+        [root, data, { name: "other", volume: g.volumes[3] }],
       ],
       guest: true,
     },
@@ -39,10 +39,10 @@ const nics = (g: Ground): readonly Entry[] => {
   return [
     {
       at: "networks",
-      absent: { networks: [] },
+      absent: { networks: [lan] },
       values: [
         [lan, second],
-        [second, { ...lan, name: "third" }],
+        [lan, { ...second, name: "third" }],
       ],
       guest: true,
     },
@@ -99,7 +99,7 @@ const sizes: readonly Entry[] = [
   { at: "cpus", values: [2, 3] },
   { at: "cpus (up to maxCpus)", with: { maxCpus: 4 }, values: [2, 3] },
   { at: "maxCpus", values: [2, 4] },
-  { at: "memory", values: ["64MiB", "96MiB"] },
+  { at: "memory", absent: { memory: "64MiB" }, values: ["96MiB", "128MiB"], fresh: true },
   { at: "memory (up to maxMemory)", with: { maxMemory: "1GiB" }, values: ["64MiB", "96MiB"] },
   { at: "maxMemory", values: ["128MiB", "192MiB"] },
 ];

@@ -93,7 +93,11 @@ function present(kind: KindName, inputs: Words, state: string): Observed<Kind> {
   const active = state !== "stopped";
   const more: Readonly<Record<KindName, Words>> = {
     StoragePool: { active: active && inputs["active"] },
-    Network: { active: active && inputs["active"] },
+    Network: {
+      active: active && inputs["active"],
+      dhcp: { hosts: [], ...(inputs["dhcp"] as Words) },
+      dns: { domain: "", hosts: [], ...(inputs["dns"] as Words) },
+    },
     Volume: {},
     VirtualMachine: {
       maxCpus: Math.max(Number(inputs["maxCpus"] ?? 0), Number(inputs["cpus"])),

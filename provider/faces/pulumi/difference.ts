@@ -1,5 +1,6 @@
 import { type Difference, differences, project } from "../../core/compare.js";
 import type { Observed } from "../../core/driver.js";
+import { aimed } from "../../core/engine.js";
 import { ProviderError } from "../../core/errors.js";
 import type { Kind } from "../../core/kind.js";
 import { type Fields, hasUnknown, knownPart, same } from "../../core/values.js";
@@ -120,7 +121,11 @@ interface Present {
 /** The resource as it is now, and what the host objects to. A host that does not answer leaves what was recorded. */
 async function look(at: Differing, engine: AnyEngine): Promise<Present> {
   try {
-    const now = await engine.observe(at.id, at.was.declared as Inputs, at.was.outputs);
+    const now = await engine.observe(
+      at.id,
+      aimed(at.kind, at.was.declared as Inputs, at.will.declared as Inputs),
+      at.was.outputs,
+    );
     if (now === undefined) {
       const line = `${name(at)}: ${at.id} is gone from ${String(at.was.host)}: run \`pulumi refresh\`, and the next update makes it again`;
       return { now, note: "", lines: [{ line, severity: "warning" }] };
