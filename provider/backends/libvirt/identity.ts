@@ -33,3 +33,9 @@ export function macOf(machine: string, nic: string): string {
 }
 
 export const isUuid = (text: string): boolean => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text);
+
+/**
+ * Whether a UUID has the form of those that `uuidOf` makes: of version 5, which neither libvirt (version 4) nor its tools
+ * give. It does not tell whose the object is.
+ */
+export const isOurUuid = (uuid: string): boolean => /^.{14}5/.test(uuid);

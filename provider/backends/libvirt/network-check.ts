@@ -1,9 +1,10 @@
 import type { Problem } from "../../core/kind.js";
 import { cidrText, overlaps, parseCidr } from "../../kinds/address.js";
 import type { LibvirtHost } from "./host.js";
-import { isUuid, uuidOf } from "./identity.js";
+import { isOurUuid, isUuid, uuidOf } from "./identity.js";
 import { addressesOf, type HostEntry } from "./network-ip.js";
 import { allottedEntries } from "./network-mark.js";
+import { usersOf } from "./network-plugs.js";
 import type { NetworkInputs, ObservedNetwork } from "./network-read.js";
 import { definitionFlags, unlessGone } from "./network-ref.js";
 import { SAME_UUID_HINT, sameUuid } from "./refusal.js";
@@ -29,12 +30,23 @@ export async function examineNetwork(
   const mine = now?.id ?? (wanted.name === undefined ? undefined : uuidOf("Network", wanted.owner ?? "", wanted.name));
   const adopted = wanted.adopt === undefined ? undefined : named(present, wanted.adopt);
   const id = now?.id ?? adopted?.ref.uuid ?? mine;
+  const replaced = now !== undefined && wanted.name !== undefined && now.properties.name !== wanted.name;
   return [
+    ...(replaced ? await userProblems(host, now) : []),
     ...(now === undefined ? claimProblems(present, wanted, id) : []),
     ...overlapProblems(present, wanted, id),
     ...bridgeProblems(present, wanted, id),
     ...hostProblems(present, wanted, id),
   ];
+}
+
+/** A replacement deletes the network, which is refused while somebody else's machine uses it. Those of ours go before. */
+async function userProblems(host: LibvirtHost, { properties }: ObservedNetwork): Promise<readonly Problem[]> {
+  const users = await usersOf(host, properties.name ?? "", "all");
+  const user = users.find(({ dom }) => !isOurUuid(dom.uuid));
+  if (user === undefined) return [];
+  const reason = `cannot change: the network would be replaced, and the virtual machine "${user.dom.name}" uses it`;
+  return [{ path: "name", reason: `${reason}: take its interfaces off the network first` }];
 }
 
 async function presentNetworks(host: LibvirtHost): Promise<readonly Present[]> {

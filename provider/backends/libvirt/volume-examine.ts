@@ -11,6 +11,7 @@ import { type OpenPool, openPool, stopped } from "./pool-lookup.js";
 import { findBase } from "./volume-base.js";
 import { blockGrowth, blockProblems, blockRoom, isRounded, ofBlocks } from "./volume-block.js";
 import { describeVolume, listVolumes, refOf } from "./volume-lookup.js";
+import { usedByOthers } from "./volume-replaced.js";
 import { foundFault } from "./volume-source.js";
 import { overlaysOf } from "./volume-use.js";
 
@@ -36,16 +37,15 @@ export async function examineVolume(
     stays ? resizing(host, wanted, now, pool) : undefined,
     !stays && pool ? tooLarge(wanted, pool) : undefined,
     pool && wanted.adopt === undefined ? blockProblems(pool, wanted) : undefined,
+    now !== undefined && !stays ? usedByOthers(host, wanted, now) : undefined,
   ]);
-  const [taken, source, base, size, room, block] = parts;
+  const [taken, source, base, ...others] = parts;
   return [
     ...inPool,
     ...(taken ?? []),
     ...(source?.[1] ?? []),
     ...(base?.[1] ?? []),
-    ...(size ?? []),
-    ...(room ?? []),
-    ...(block ?? []),
+    ...others.flatMap((found) => found ?? []),
   ];
 }
 

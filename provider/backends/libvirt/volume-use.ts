@@ -1,3 +1,4 @@
+import { dirname, resolve } from "node:path/posix";
 import { isProviderError, ProviderError } from "../../core/errors.js";
 import type { LibvirtHost } from "./host.js";
 import type { Inventory } from "./inventory.js";
@@ -123,7 +124,9 @@ export async function overlaysOf(host: LibvirtHost, path: string): Promise<reado
 
 async function learn({ session }: LibvirtHost, vol: VolumeRef, bases: Map<string, string | undefined>): Promise<void> {
   const xml = await session.call(volumes.xml, { vol, flags: 0 }).catch(vanished);
-  if (xml !== undefined) bases.set(vol.key, readVolume(xml).base);
+  const base = xml === undefined ? undefined : readVolume(xml).base;
+  // A header may name its base from the file's own folder; libvirt puts the two together and leaves the dots in.
+  if (xml !== undefined) bases.set(vol.key, base && resolve(dirname(vol.key), base));
 }
 
 /** A pool that was stopped or a volume that was deleted since it was listed has nothing over anything. */
