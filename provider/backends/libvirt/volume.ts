@@ -3,7 +3,7 @@ import { ProviderError } from "../../core/errors.js";
 import type { InputsOf } from "../../core/kind.js";
 import type { Kinds } from "../../kinds/index.js";
 import type { LibvirtHost } from "./host.js";
-import { clearMark, markOf, passMark, volumeOwners } from "./mark.js";
+import { clearMark, markOf, passMark, setMark, volumeOwners } from "./mark.js";
 import { describePool, openPool, poolGone, stopped } from "./pool-lookup.js";
 import { pools } from "./rpc/index.js";
 import type { PoolRef, VolumeRef } from "./rpc/types.js";
@@ -135,9 +135,17 @@ async function remove(host: LibvirtHost, id: string, { owner = "" }: Partial<Inp
   if (described !== undefined) {
     await refuseAttached(host, described.path, vol);
     await refuseUnderOthers(host, described.path, "its deletion");
-    await deleteVolume(host.session, vol);
-    forgetBase(host, described.path);
   }
   const path = described?.path ?? `${(await openPool(host, vol.pool)).path}/${vol.name}`;
-  await clearMark(host.session, markOf(owner, path));
+  const mark = markOf(owner, path);
+  // The volume goes last: a mark without a volume is found by nobody, and keeps its path from others.
+  await clearMark(host.session, mark);
+  if (described === undefined) return;
+  try {
+    await deleteVolume(host.session, vol);
+  } catch (error) {
+    await setMark(host.session, mark, owner).catch(() => undefined);
+    throw error;
+  }
+  forgetBase(host, path);
 }

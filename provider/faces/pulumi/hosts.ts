@@ -1,5 +1,6 @@
 import { subscribe } from "node:diagnostics_channel";
 import type { OpenHost } from "../../core/engine.js";
+import { ProviderError } from "../../core/errors.js";
 import type { HostSettings } from "../../core/settings.js";
 
 /** Opens a host without asking it anything. Throws `invalid` for a URI that means none. */
@@ -45,7 +46,11 @@ export class Hosts {
 
   /** Tells running steps to end. */
   cancel(): void {
-    this.stop.abort();
+    this.stop.abort(
+      new ProviderError("failed", "the step was broken off, because the process was told to end", {
+        hint: "Run the command again: it looks at the host first and goes on from what is there.",
+      }),
+    );
   }
 
   /** Tells running steps to end, gives them a moment, and closes every host. */

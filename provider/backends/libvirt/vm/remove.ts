@@ -35,10 +35,11 @@ export async function remove(
   if (!mayLose) await refuseSnapshots(host, dom);
   const notes = readNotes(live);
   if (attribute(live, "id") !== undefined) await stop(host, live, declared.shutdown, step);
-  await undefine(host, dom, mayLose);
-  if (notes?.seed !== undefined) await deleteSeeds(host, id, textAt(live, "name") ?? "", notes.seed);
+  // The definition goes last: it alone tells where the rest is, also to an attempt after one that broke off.
   for (const nic of notes?.nics ?? [])
     if (nic.allotted !== undefined && nic.uuid !== undefined) await release(host, nic.uuid, nic.mac);
+  if (notes?.seed !== undefined) await deleteSeeds(host, id, textAt(live, "name") ?? "", notes.seed);
+  await undefine(host, dom, mayLose);
 }
 
 /** What runs, or what is defined when nothing does; `undefined` when there is no such machine. */

@@ -80,12 +80,23 @@ export async function seedFor(host: LibvirtHost, machine: Seeded, before?: Seed)
   const bytes = seedBytes(uuid, inputs, nics);
   if (bytes === undefined) return undefined;
   const digest = createHash("sha256").update(bytes).digest("hex");
-  if (before?.digest === digest) return before;
+  // A deletion that broke off has taken the seed away before the machine.
+  if (before?.digest === digest && (await isThere(host, before))) return before;
   const pool = await seedPool(host, disk);
   const names = seedNames(uuid, inputs.name);
   const volume = before?.volume === names[0] ? names[1] : names[0];
   const { key } = await writeSeed(host, pool, volume, bytes);
   return { pool: pool.name, volume, path: key, digest };
+}
+
+async function isThere(host: LibvirtHost, { pool, volume: name, path: key }: Seed): Promise<boolean> {
+  try {
+    await host.session.call(volumes.info, { vol: { pool, name, key } });
+    return true;
+  } catch (error) {
+    if (isProviderError(error, "not-found")) return false;
+    throw error;
+  }
 }
 
 /** Puts a seed into its pool. One that an earlier attempt left is written again, since it may be cut. */

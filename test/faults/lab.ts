@@ -1,0 +1,155 @@
+import { chmod, mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { libvirtWithin } from "../../provider/backends/libvirt/index.js";
+import { networks, pools, Session, secrets, volumes } from "../../provider/backends/libvirt/rpc/index.js";
+import { domains } from "../../provider/backends/libvirt/rpc/procedures/domain.js";
+import type { Limits } from "../../provider/backends/libvirt/rpc/session.js";
+import { localTransport } from "../../provider/transports/local.js";
+import { type LibvirtHost, startLibvirtd } from "../hosts/libvirtd.js";
+import { type Inventory, inventory } from "./inventory.js";
+import { FaultProxy } from "./proxy.js";
+import { type Declared, ProviderProcess, Stack } from "./pulumi.js";
+import { type SshWay, sshWay } from "./ssh.js";
+
+/** Short, so that what never answers is given up soon; long enough for what a busy machine does. */
+export const IMPATIENT: Limits = {
+  openingMs: 1500,
+  quickMs: 1000,
+  slowMs: 3000,
+  stallMs: 800,
+  keepaliveMs: 100,
+  keepaliveCount: 4,
+  sshKeepaliveMs: 150,
+};
+
+export type Driver = "qemu:///system" | "test:///default";
+
+/** A private libvirtd with a proxy before it, and one stack of resources on it. */
+export interface Lab {
+  readonly driver: Driver;
+  readonly daemon: LibvirtHost;
+  readonly proxy: FaultProxy;
+  readonly stack: Stack;
+  /** The daemon without the proxy. */
+  readonly session: Session;
+  /** The process that the faults hit. */
+  process(limits?: Limits): ProviderProcess;
+  /** Another one that nothing happens to, for one step. */
+  calmly<T>(step: (process: ProviderProcess) => Promise<T>): Promise<T>;
+  /** The daemon runs, and the ways to it work. */
+  heal(): Promise<void>;
+  inventory(): Promise<Inventory>;
+  /** Pulls the plug of machines, so that nobody waits for guests that are to be deleted. */
+  powerOff(): Promise<void>;
+  /** Takes away all that was not there at first, whatever the drivers think of it, and forgets the state. */
+  wipe(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export async function openLab(driver: Driver, over: "socket" | "ssh" = "socket"): Promise<Lab> {
+  const daemon = await startLibvirtd();
+  const session = new Session({ uri: driver, dial: () => localTransport().connect(daemon.socket) });
+  await session.call(domains.list, { flags: 0 });
+  let current: ProviderProcess | undefined;
+  let isDead = false;
+  let ssh: SshWay | undefined;
+  const restart = async () => {
+    await daemon.restart();
+    isDead = false;
+  };
+  const proxy = await FaultProxy.open(daemon.socket, join(daemon.root, "faulty-sock"), {
+    kill: async () => {
+      isDead = true;
+      await daemon.kill9();
+    },
+    restart,
+    die: () => current?.die(),
+    interrupt: () => current?.interrupt(),
+    ssh: (how) => ssh?.[how](),
+  });
+  if (over === "ssh") ssh = await sshWay();
+  const config = ssh?.config(proxy.socket) ?? { "crossvisor:uri": `${driver}?socket=${proxy.socket}` };
+  const made = (limits: Limits) => new ProviderProcess(config, async (at) => libvirtWithin(limits).host(at));
+  const stack = { now: new Stack() };
+  const look = () => inventory(session, daemon.pools);
+  await mkdir(daemon.pools, { recursive: true });
+  await chmod(daemon.pools, 0o711);
+  const first = await look();
+  return {
+    driver,
+    daemon,
+    proxy,
+    get stack() {
+      return stack.now;
+    },
+    session,
+    process: (limits = IMPATIENT) => {
+      current = made(limits);
+      return current;
+    },
+    calmly: async (step) => {
+      const process = made({});
+      try {
+        return await step(process);
+      } finally {
+        await process.close();
+      }
+    },
+    heal: async () => {
+      await proxy.settled();
+      if (isDead) await restart();
+      proxy.heal();
+      ssh?.heal();
+    },
+    inventory: look,
+    powerOff: () => powerOff(session, first),
+    wipe: async () => {
+      await powerOff(session, first);
+      await wipe(session, first);
+      if (driver === "qemu:///system") await rm(daemon.pools, { recursive: true, force: true });
+      await mkdir(daemon.pools, { recursive: true });
+      await chmod(daemon.pools, 0o711);
+      stack.now = new Stack();
+    },
+    close: async () => {
+      await session.close();
+      await proxy.close();
+      await ssh?.close();
+      await daemon.stop();
+    },
+  };
+}
+
+async function powerOff(session: Session, first: Inventory): Promise<void> {
+  for (const dom of await session.call(domains.list, { flags: 1 }))
+    if (!(dom.name in first.machines)) await session.call(domains.destroy, { dom, flags: 0 });
+}
+
+/** Managed save, snapshots, NVRAM, checkpoints. */
+const ALL_RECORDS = 1 | 2 | 4 | 16;
+
+async function wipe(session: Session, first: Inventory): Promise<void> {
+  const flags = 0;
+  for (const dom of await session.call(domains.list, { flags }))
+    if (!(dom.name in first.machines))
+      await session
+        .call(domains.undefine, { dom, flags: ALL_RECORDS })
+        .catch(() => session.call(domains.undefine, { dom, flags }));
+  for (const net of await session.call(networks.list, { flags })) {
+    if (net.name in first.networks) continue;
+    await session.call(networks.destroy, { net }).catch(() => undefined);
+    await session.call(networks.undefine, { net }).catch(() => undefined);
+  }
+  for (const pool of await session.call(pools.list, { flags })) {
+    if (pool.name in first.pools) continue;
+    const held = await session.call(pools.volumes, { pool, flags }).catch(() => []);
+    for (const vol of held) await session.call(volumes.delete, { vol, flags }).catch(() => undefined);
+    await session.call(pools.destroy, { pool }).catch(() => undefined);
+    await session.call(pools.undefine, { pool }).catch(() => undefined);
+  }
+  for (const secret of await session.call(secrets.list, { flags }).catch(() => []))
+    await session.call(secrets.undefine, { secret });
+}
+
+/** A program and the names in it. */
+export const namesOf = (program: readonly Declared[]): readonly string[] => program.map(({ name }) => name);
