@@ -39,4 +39,9 @@ describe("a source", () => {
       { property: "source", fact: expect.stringContaining("another file") },
     ]);
   });
+
+  it.each(["qcow2", "raw"] as const)("is not empty, as %s", (format) => {
+    const fault = foundFault({ head: Buffer.alloc(0), length: 0 }, { format });
+    expect(fault).toMatchObject({ property: "source", fact: "the source is empty" });
+  });
 });

@@ -17,6 +17,12 @@ export interface Fault {
 
 /** `sourceFault` for what is known of a source before it is read. */
 export function foundFault({ head, length }: Pick<Found, "head" | "length">, expected: Expected): Fault | undefined {
+  if (head.length === 0)
+    return {
+      property: "source",
+      fact: "the source is empty",
+      hint: "Give an image; for an empty volume give only size.",
+    };
   const fault = sourceFault(inspectImage(head), length, expected);
   if (fault !== undefined || !startsWith(head, LUKS)) return fault;
   return {
