@@ -2,6 +2,7 @@ import { accessSync, constants, existsSync, readFileSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { imported } from "../import/command.js";
 import { pulumiTools } from "../pulumi/requirements.js";
 import { run } from "../pulumi/run.js";
 import { openStack, type Stack } from "../pulumi/stack.js";
@@ -138,6 +139,10 @@ const RUN: readonly (readonly [RegExp, (line: string, project: Project) => unkno
   [/^npm install crossvisor @pulumi\/pulumi$/, () => existsSync(join(ROOT, "test/package/package.test.ts"))],
   // The hosts of the texts are nobody's: the rest of the line is understood.
   [/^npx crossvisor doctor /, (line) => doctor(line.replace(/^npx crossvisor /, "").replace(/\S+$/, "memory:"))],
+  [
+    /^npx crossvisor import \S+ --name web > index.ts$/,
+    async () => expect(await imported("memory:", "--name", "default")).toMatchObject({ code: 0, said: "" }),
+  ],
   [/^pulumi config set /, (line, project) => project.shell(line)],
 ];
 

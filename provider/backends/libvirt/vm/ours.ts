@@ -55,6 +55,8 @@ export const ourNics = (
   nicsOf(domain).filter((nic) => {
     if (!["network", "bridge"].includes(attribute(nic, "type") ?? "")) return false;
     const mac = macOf(nic);
+    // Two that work together as one (teaming) share a MAC: the first of them can be told by it.
+    if (nicAt(domain, mac) !== nic) return false;
     if (MODELS.has(attributeAt(nic, "model", "type") ?? "virtio")) return true;
     if (notes?.nics.some((n) => n.mac === mac)) return true;
     return declared?.some((n) => n.mac === mac || (notes === undefined && n.mac === undefined)) ?? false;
