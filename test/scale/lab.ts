@@ -1,0 +1,32 @@
+import { requirements } from "../hosts/requirements.js";
+import { pulumiTools } from "../pulumi/requirements.js";
+import type { Stack } from "../pulumi/stack.js";
+
+const tools = pulumiTools();
+
+/** Why nothing of this can be tried here; undefined when it can. */
+export const missing: string | undefined = requirements() ?? (typeof tools === "string" ? tools : undefined);
+
+/** Milliseconds that a command on many resources may take; a machine that does much else is slow. */
+export const LIMIT = 280_000;
+
+/** `up` or `destroy`, with so many resources at a time. @throws with all that was printed when it fails. */
+export async function carryOut(stack: Stack, command: "up" | "destroy", parallel: number): Promise<void> {
+  const words = ["--yes", "--skip-preview", "--non-interactive", "--color=never", `--parallel=${parallel}`];
+  const { code, stdout, stderr } = await stack.run([command, ...words], { timeout: LIMIT });
+  if (code !== 0) throw new Error(`pulumi ${command} ended with ${code}:\n${stdout}\n${stderr}`);
+}
+
+/** What must not be there twice: MAC and address of each entry that the network keeps for a machine. */
+export interface Kept {
+  readonly macs: readonly string[];
+  readonly addresses: readonly string[];
+}
+
+export function keptOf(networkXml: string): Kept {
+  const found = [...networkXml.matchAll(/<host mac='([^']*)'.* ip='([^']*)'/g)];
+  return { macs: found.map(([, mac]) => mac ?? ""), addresses: found.map(([, , ip]) => ip ?? "") };
+}
+
+export const doubles = (texts: readonly string[]): readonly string[] =>
+  texts.filter((text, i) => texts.indexOf(text) !== i);
