@@ -1,14 +1,24 @@
 import { Buffer } from "node:buffer";
 import { ProviderError } from "../core/errors.js";
-import type { Found, Identity, Origin } from "./source.js";
+import type { Found, Identity, Origin, SourceOptions } from "./source.js";
 import { ended, PIECE } from "./source-chunks.js";
 import { cancelled } from "./source-file.js";
 
 type Body = ReadableStreamDefaultReader<Uint8Array>;
+type Options = Pick<SourceOptions, "signal" | "silence">;
+
+/** Milliseconds without a byte after which a download is given up. A server that fetches the file itself may need a while. */
+const SILENCE = 120_000;
+
+/** What the platform says of redirects that it does not follow (undici 6 and 7), and what we say. */
+const REDIRECTS: ReadonlyMap<string, string> = new Map([
+  ["redirect count exceeded", "redirects without an end"],
+  ["URL scheme must be a HTTP(S) scheme", "redirects to an address that is not of a web server"],
+]);
 
 /** Starts a download; `undefined` when the server says that there is nothing (404, 410). */
-export async function openHttp(url: URL, signal: AbortSignal | undefined): Promise<Origin | undefined> {
-  const call = new Call(url, signal);
+export async function openHttp(url: URL, options: Options): Promise<Origin | undefined> {
+  const call = new Call(url, options);
   const response = await call.get();
   if (response === undefined) return undefined;
   const length = contentLength(response.headers);
@@ -28,8 +38,8 @@ export async function openHttp(url: URL, signal: AbortSignal | undefined): Promi
  * One GET with a range, no HEAD: signed addresses allow GET only. A server without ranges answers with everything, then
  * the rest is not read.
  */
-export async function probeHttp(url: URL, bytes: number, signal: AbortSignal | undefined): Promise<Found | undefined> {
-  const call = new Call(url, signal);
+export async function probeHttp(url: URL, bytes: number, options: Options): Promise<Found | undefined> {
+  const call = new Call(url, options);
   try {
     const response = await call.get(bytes);
     if (response === undefined) return undefined;
@@ -84,18 +94,32 @@ class Call {
   private readonly own = new AbortController();
   private readonly signal: AbortSignal;
   private readonly shown: string;
+  private readonly outer: AbortSignal | undefined;
+  private readonly silence: number;
+  private silent = false;
 
   constructor(
     private readonly url: URL,
-    private readonly outer: AbortSignal | undefined,
+    { signal, silence = SILENCE }: Options,
   ) {
-    this.signal = outer === undefined ? this.own.signal : AbortSignal.any([outer, this.own.signal]);
+    this.outer = signal;
+    this.silence = silence;
+    this.signal = signal === undefined ? this.own.signal : AbortSignal.any([signal, this.own.signal]);
     // Without user, password and query: they may be secrets.
     this.shown = url.origin + url.pathname;
   }
 
   end(): void {
     this.own.abort();
+  }
+
+  /** Ends the request when the server lets us wait too long. While nobody waits for bytes, no time is counted. */
+  private async awaited<T>(answer: Promise<T>): Promise<T> {
+    const timer = setTimeout(() => {
+      this.silent = true;
+      this.own.abort();
+    }, this.silence);
+    return answer.finally(() => clearTimeout(timer));
   }
 
   async get(firstBytes?: number): Promise<Response | undefined> {
@@ -109,7 +133,7 @@ class Call {
       target.username = "";
       target.password = "";
     }
-    const response = await fetch(target, { headers, signal: this.signal }).catch((error: unknown) => {
+    const response = await this.awaited(fetch(target, { headers, signal: this.signal })).catch((error: unknown) => {
       throw this.broken(error);
     });
     const { status } = response;
@@ -135,7 +159,7 @@ class Call {
 
   async read(body: Body, known?: (cause: unknown) => ProviderError | false) {
     try {
-      return await body.read();
+      return await this.awaited(body.read());
     } catch (error) {
       throw (!this.signal.aborted && known?.(error)) || this.broken(error);
     }
@@ -156,7 +180,20 @@ class Call {
 
   private broken(error: unknown): ProviderError {
     if (this.outer?.aborted) return cancelled(this.outer);
+    if (this.silent) {
+      return new ProviderError("timeout", `${this.shown} sent nothing for ${this.silence / 1000} s`, {
+        where: { property: "source" },
+        hint: "Try again; if it happens again, look at the server, or download the file and give its path.",
+      });
+    }
     const cause = error instanceof Error ? error.cause : undefined;
+    const redirects = cause instanceof Error ? REDIRECTS.get(cause.message) : undefined;
+    if (redirects !== undefined) {
+      return new ProviderError("invalid", `${this.shown} ${redirects}`, {
+        where: { property: "source" },
+        hint: "Give the address at which the file itself is.",
+      });
+    }
     const code = cause instanceof Error && "code" in cause ? String(cause.code) : "connection lost";
     const slow = code.includes("TIMEOUT");
     return new ProviderError(slow ? "timeout" : "unreachable", `${this.shown} cannot be read (${code})`, {

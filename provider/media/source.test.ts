@@ -295,6 +295,31 @@ describe("a web server", () => {
     await expect(stuck).rejects.toMatchObject({ code: "unreachable" });
   });
 
+  test.each([
+    ["at once", 0],
+    ["in the middle", MiB + 1],
+  ])("that falls silent %s is given up after the limit, which is told", async (_, sent) => {
+    const base = await serve((_request, response) => {
+      if (sent > 0) response.writeHead(200, { "content-length": content.length }).write(content.subarray(0, sent));
+    });
+    const silence = 300;
+    const given = { code: "timeout", fact: `${base}/ sent nothing for 0.3 s` };
+    await expect(readAll(base, { silence })).rejects.toMatchObject(given);
+    if (sent === 0) await expect(probe(base, { silence })).rejects.toMatchObject(given);
+  });
+
+  test.each([
+    ["in a circle", "/x", /redirects without an end$/],
+    [
+      "to something else than a web server",
+      "ftp://127.0.0.1/x",
+      /redirects to an address that is not of a web server$/,
+    ],
+  ])("that redirects %s is told by that", async (_, location, fact) => {
+    const base = await serve((_request, response) => response.writeHead(302, { location }).end());
+    await expect(openSource(base)).rejects.toEqual(invalid("source", fact));
+  });
+
   describe("probed", () => {
     test("with a range", async () => {
       const base = await serve((request, response) => {

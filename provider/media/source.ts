@@ -57,23 +57,26 @@ export interface SourceOptions {
   /** Expected checksum of the bytes as they are, 64 hexadecimal digits in any case. */
   readonly sha256?: string | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Milliseconds that a web server may send nothing while bytes are waited for. Default: 120 s. */
+  readonly silence?: number | undefined;
 }
 
 /**
  * Opens a source of bytes: a path (relative to the working folder), a `file://` address, or an `http(s)://` address.
  *
  * HTTP: redirects are followed, user and password of the address are sent as Basic login, proxy variables are not read.
- * The platform gives up after 10 s without a connection and after 300 s without a byte. A server that sends no length
- * and closes the connection early without chunked encoding cannot be told from one that was done: give `sha256`.
+ * The platform gives up after 10 s without a connection. A server that sends no length and closes the connection early
+ * without chunked encoding cannot be told from one that was done, nor one that sends more than the length it told from
+ * one that told it rightly: give `sha256`.
  *
  * @throws ProviderError, property `source`: `invalid` when there is no such thing or it is refused, `unreachable` or
  *   `timeout` when the server is, `failed` when the signal ended it; property `sha256`: `invalid` when it is no checksum.
  */
 export async function openSource(source: string, options: SourceOptions = {}): Promise<Source> {
-  const { signal } = options;
+  const { signal, silence } = options;
   const sha256 = checksum(options.sha256);
   const place = placeOf(source);
-  const origin = typeof place === "string" ? await openFile(place, signal) : await openHttp(place, signal);
+  const origin = typeof place === "string" ? await openFile(place, signal) : await openHttp(place, { signal, silence });
   if (origin === undefined) {
     throw new ProviderError(
       "invalid",
@@ -114,10 +117,10 @@ export async function openSource(source: string, options: SourceOptions = {}): P
 /** What is at a source, for a preview: reads the first bytes only. `undefined` when there is nothing. Throws as `openSource`. */
 export async function probe(
   source: string,
-  { bytes = 64 * 1024, signal }: { readonly bytes?: number; readonly signal?: AbortSignal | undefined } = {},
+  { bytes = 64 * 1024, ...options }: Omit<SourceOptions, "sha256"> & { readonly bytes?: number } = {},
 ): Promise<Found | undefined> {
   const place = placeOf(source);
-  return typeof place === "string" ? probeFile(place, bytes) : probeHttp(place, bytes, signal);
+  return typeof place === "string" ? probeFile(place, bytes) : probeHttp(place, bytes, options);
 }
 
 async function* joined(first: IteratorResult<Buffer>, rest: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {

@@ -103,7 +103,10 @@ async function settle({ session }: LibvirtHost, vol: VolumeRef, { total }: Sent,
   const { physical, capacity, block } = readVolume(await session.call(volumes.xml, { vol, flags: 0 }));
   // A tiny qcow2 may be shorter than the empty one in whose place it was sent; what is behind its end is not used.
   if (physical < total || (format === "raw" && !block && physical !== total))
-    throw new ProviderError("failed", `the host has ${physical} of ${total} bytes that were sent`);
+    // libvirt may not notice that the last bytes found no room: seen on a full disk with 9.0.0.
+    throw new ProviderError("failed", `the host has ${physical} of ${total} bytes that were sent`, {
+      hint: "Its disk may be full: free some space there, and try again.",
+    });
   // A copy between qcow2 volumes has the size of what is copied, whatever is asked for (9.0.0).
   if (format === "qcow2" && size !== undefined && size > capacity)
     await session.call(volumes.resize, { vol, capacity: size, flags: 0 });
