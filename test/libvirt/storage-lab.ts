@@ -70,9 +70,12 @@ export async function makeImages(folder: string): Promise<{ readonly raw: string
   return { raw, qcow2 };
 }
 
-/** @throws when the guest would see other bytes. */
+/** @throws when the guest would see other bytes, with what qemu-img said: the first place, or why it could not look. */
 export const compare = (a: string, aFormat: string, b: string, bFormat: string) =>
-  run("qemu-img", ["compare", "-U", "-f", aFormat, "-F", bFormat, a, b]);
+  run("qemu-img", ["compare", "-U", "-f", aFormat, "-F", bFormat, a, b]).catch((error) => {
+    const { code, signal, stdout, stderr } = error;
+    throw new Error(`${a} is not as ${b} (code ${code}, signal ${signal}): ${stdout}${stderr}`, { cause: error });
+  });
 
 export const digest = async (path: string): Promise<string> =>
   createHash("sha256")
