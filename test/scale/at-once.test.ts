@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Inventory, inventory, isEmpty, NOTHING } from "../e2e/lab.js";
 import { type LibvirtHost, startLibvirtd } from "../hosts/libvirtd.js";
 import { openStack, type Stack } from "../pulumi/stack.js";
-import { carryOut, doubles, keptOf, LIMIT, missing } from "./lab.js";
+import { carryOut, doubles, keptOf, LIMIT, missing, together } from "./lab.js";
 
 /** Machines without a guest, each with an overlay and an empty disk; every fourth one runs. */
 const machines = (prefix: string, count: number, pool: string, network: string, base: string) => `
@@ -84,12 +84,12 @@ describe.skipIf(missing !== undefined)(
         await first.program(shared(host.pools) + machines("a", 12, "pool", "network", "base"));
         await second.program(machines("b", 12, '"shared"', '"lan"', `"${host.pools}/shared/base"`));
 
-        await Promise.all([first, second].map((stack) => carryOut(stack, "up", 12)));
+        await together([first, second].map((stack) => carryOut(stack, "up", 12)));
         await distinct(24, 6);
         for (const stack of [first, second]) await isEmpty(stack, "preview", "--refresh");
         // The first one keeps what the second one needs to the end.
         await first.program(shared(host.pools));
-        await Promise.all([carryOut(first, "up", 12), carryOut(second, "destroy", 12)]);
+        await together([carryOut(first, "up", 12), carryOut(second, "destroy", 12)]);
         expect(await inventory(host)).toEqual(before);
         await carryOut(first, "destroy", 12);
         expect(await inventory(host)).toEqual(NOTHING);

@@ -30,3 +30,9 @@ export function keptOf(networkXml: string): Kept {
 
 export const doubles = (texts: readonly string[]): readonly string[] =>
   texts.filter((text, i) => texts.indexOf(text) !== i);
+
+/** Waits for all, also when one fails: nothing may go on behind a test that has ended. @throws the first failure. */
+export async function together(steps: readonly Promise<void>[]): Promise<void> {
+  await Promise.allSettled(steps);
+  await Promise.all(steps);
+}
