@@ -44,6 +44,17 @@ export const WAYS: readonly Way[] = [
     needs: "Readable files.",
   },
   {
+    uri: "qemu+tls://kvm1.example.org/system",
+    reaches: "another machine's libvirt over TLS, port 16514 unless it is said",
+    needs:
+      "The daemon listens for TLS (`libvirtd-tls.socket`). A CA certificate, and a client certificate with its key: `crossvisor:caCert`, `clientCert`, `clientKey`, the folder of `pkipath=`, or libvirt's own places (`/etc/pki`, `~/.pki/libvirt`). The name in the URI stands in the host's certificate; `no_verify=1` checks neither.",
+  },
+  {
+    uri: "qemu+tcp://kvm1.example.org/system",
+    reaches: "another machine's libvirt over plain TCP, port 16509 unless it is said",
+    needs: 'The daemon listens for TCP with `auth_tcp = "none"`. Nothing is protected: for closed test networks only.',
+  },
+  {
     uri: "test:///default",
     reaches: "libvirt's test driver: pretended machines in the daemon's memory",
     needs: "A libvirt daemon of this machine. `test+unix:///default` is the same.",
@@ -57,5 +68,15 @@ export const WAYS: readonly Way[] = [
     uri: "test+ssh://admin@kvm1.example.org/default",
     reaches: "the test driver of another machine's daemon",
     needs: "As for `qemu+ssh`.",
+  },
+  {
+    uri: "test+tls://kvm1.example.org/default",
+    reaches: "the same over TLS",
+    needs: "As for `qemu+tls`.",
+  },
+  {
+    uri: "test+tcp://kvm1.example.org/default",
+    reaches: "the same over plain TCP",
+    needs: "As for `qemu+tcp`.",
   },
 ];
