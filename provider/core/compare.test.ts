@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { checkFields } from "./check.js";
-import { type Difference, differences, project } from "./compare.js";
+import { type Difference, differences, project, united } from "./compare.js";
 import { bytes, choice, flag, integer, list, map, object, type Properties, text } from "./schema.js";
 import { isFields, same, UNKNOWN } from "./values.js";
 
@@ -238,4 +238,19 @@ describe("of any declarations", () => {
       ).toBe(true);
     }
   });
+});
+
+describe("what a failed step leaves to be looked at", () => {
+  test.each([
+    ["what was taken out", { cpus: 1, name: "a" }, { name: "b" }, { cpus: 1, name: "b" }],
+    ["a field that was taken out", { seed: { user: "x" } }, { seed: {} }, { seed: { user: "x" } }],
+    ["only the new policy", { policy: "a" }, {}, {}],
+    ["lists as they are wanted", { plain: [1], tags: { a: "1" } }, { plain: [2], tags: {} }, { plain: [2], tags: {} }],
+    [
+      "fields of elements",
+      { items: [{ name: "x", size: 1 }, { name: "y" }] },
+      { items: [{ name: "x", inner: {} }] },
+      { items: [{ name: "x", size: 1, inner: {} }] },
+    ],
+  ])("holds %s", (_what, declared, wanted, either) => expect(united(properties, declared, wanted)).toEqual(either));
 });

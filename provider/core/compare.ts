@@ -126,6 +126,30 @@ function projectOne(property: AnyProperty, declared: unknown, observed: unknown)
 }
 
 /**
+ * All that was or is declared: what a step that failed leaves to be looked at. What it should have taken away would be
+ * forgotten if only `wanted` were kept. Values are those of `wanted` where it has any; policies are its words alone.
+ */
+export function united(properties: Properties, declared: unknown, wanted: unknown): Record<string, unknown> {
+  const out: Record<string, unknown> = {};
+  for (const [name, property] of Object.entries(properties)) {
+    const [was, will] = [field(declared, name), field(wanted, name)];
+    const value = property.policy ? will : unitedOne(property, was, will);
+    if (value !== undefined) out[name] = value;
+  }
+  return out;
+}
+
+function unitedOne({ shape }: AnyProperty, declared: unknown, wanted: unknown): unknown {
+  if (declared === undefined || wanted === undefined) return wanted ?? declared;
+  if (shape.type === "object" && isFields(declared) && isFields(wanted)) return united(shape.fields, declared, wanted);
+  if (shape.type !== "list" || shape.key === undefined) return wanted;
+  // Elements that nobody declares are shown whole, so those that are to go need no mention.
+  const { key, items } = shape;
+  const was = new Map(listOf(declared).map((v) => [field(v, key.field), v]));
+  return listOf(wanted).map((v) => unitedOne(items, was.get(field(v, key.field)), v));
+}
+
+/**
  * What is, with what the host says of words that are new in a declaration: who declares what holds already changes
  * nothing. `before` is cut down to what was declared before, `observed` is everything.
  */

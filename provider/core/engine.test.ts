@@ -267,6 +267,23 @@ describe("update", () => {
     });
   });
 
+  test("remembers what it should have taken away when it fails", async () => {
+    script.now = thing({ note: "old" });
+    script.update = () => {
+      throw new ProviderError("dropped", "the answer was lost");
+    };
+    const update = () => engine().update("id-1", { ...wanted, note: "old" }, wanted, step);
+    expect(await failed(update())).toMatchObject({ kept: { inputs: { note: "old" } } });
+    // A host that falls silent leaves the declarations.
+    script.update = () => {
+      script.observe = () => {
+        throw new ProviderError("unreachable", "no answer");
+      };
+      throw new ProviderError("dropped", "the answer was lost");
+    };
+    expect(await failed(update())).toMatchObject({ kept: undefined, declared: { name: "a", note: "old" } });
+  });
+
   test("that the host accepts and does not make fails", async () => {
     const error = await failed(engine().update("id-1", wanted, { ...wanted, size: 4 }, step));
     expect(error).toMatchObject({ failure: { code: "failed", where: { property: "size" } } });

@@ -1,5 +1,5 @@
 import { checkFields } from "./check.js";
-import { project } from "./compare.js";
+import { project, united } from "./compare.js";
 import type { Driver, Listed, Observed, Step, Support } from "./driver.js";
 import { ProviderError, placed, within } from "./errors.js";
 import type { Finding, Look } from "./finding.js";
@@ -20,13 +20,17 @@ export interface Kept<K extends Kind> {
   readonly outputs: OutputsOf<K>;
 }
 
-/** A step failed after the host had the resource: the face keeps `kept`, so that nothing is lost. */
+/**
+ * A step failed after the host had the resource: the face keeps `kept`, so that nothing is lost, and `declared` where the
+ * host could not say what it has. Both hold what the step should have taken away too.
+ */
 export class PartialFailure extends Error {
   override readonly name = "PartialFailure";
   constructor(
     readonly id: string,
     readonly kept: Kept<Kind> | undefined,
     readonly failure: ProviderError,
+    readonly declared: Readonly<Record<string, unknown>>,
   ) {
     super(failure.message, { cause: failure });
   }
@@ -184,7 +188,8 @@ export class Engine<K extends Kind, C> {
         return this.confirmed(id, wanted, true);
       });
     } catch (error) {
-      throw await this.partial(id, wanted, error);
+      const either = united(this.kind.properties, declared, wanted) as Partial<InputsOf<K>>;
+      throw await this.partial(id, either, error);
     }
   }
 
@@ -232,7 +237,7 @@ export class Engine<K extends Kind, C> {
   private async partial(id: string, inputs: Partial<InputsOf<K>>, error: unknown): Promise<PartialFailure> {
     const recorded = { inputs, outputs: {} };
     const now = await this.driver.observe(this.host.connection, id, recorded).catch(() => undefined);
-    return new PartialFailure(id, now && (this.kept(now, inputs) as unknown as Kept<Kind>), placed(error, {}));
+    return new PartialFailure(id, now && (this.kept(now, inputs) as unknown as Kept<Kind>), placed(error, {}), inputs);
   }
 
   private settled(wanted: InputsOf<K>): void {

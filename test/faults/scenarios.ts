@@ -104,11 +104,13 @@ function networks(): readonly Scenario[] {
   });
   const one = [lan("lan", 1)];
   const range = { start: "10.66.1.100", end: "10.66.1.120" };
+  const hosts = [{ mac: "52:54:00:66:00:09", address: "10.66.1.9" }];
   const dns = { hosts: [{ address: "10.66.1.9", names: ["a.test"] }] };
   return [
     at("create and delete", [], one),
     at("create and delete without autostart", [], [lan("lan", 1, { autostart: false })]),
     at("update live", one, [lan("lan", 1, { dhcp: { range }, dns, description: "edited", autostart: false })]),
+    at("a DHCP entry out", [lan("lan", 1, { dhcp: { range, hosts } })], [lan("lan", 1, { dhcp: { range } })]),
     at("update with a restart", one, [lan("lan", 1, { mtu: 1400, dns: { domain: "x.test" } })]),
     at("read", one, one, "refresh"),
   ];

@@ -63,11 +63,11 @@ export async function remove(s: Session, id: string, props: Fields): Promise<voi
   await engine.remove(id, at.declared as Inputs, stepOf(s, at));
 }
 
-/** A partial failure in Pulumi's form. Where the host could not say what it has, what was wanted is kept. */
+/** A partial failure in Pulumi's form. Where the host could not say what it has, what was and is declared is kept. */
 function unfinished({ kind }: Session, error: unknown, at: Entry, olds: Fields): unknown {
   if (!(error instanceof PartialFailure)) return error;
-  const { id, kept, failure } = error;
+  const { id, kept, failure, declared } = error;
   if (kept !== undefined) return new Unfinished(id, outputsOf(kind, kept, at), failure);
   const outputs = mapFields(olds, (v, key) => (key in kind.outputs && !(key in kind.properties) ? v : undefined));
-  return new Unfinished(id, { ...outputs, ...inputsOf(kind, at.declared, at) }, failure);
+  return new Unfinished(id, { ...outputs, ...inputsOf(kind, declared as Inputs, at) }, failure);
 }
