@@ -32,7 +32,9 @@ const disks = (g: Ground): readonly Entry[] => {
   ];
 };
 
-const nics = (g: Ground): readonly Entry[] => {
+const nics = (g: Ground, name: string): readonly Entry[] => {
+  // The machines of all states are on the same networks.
+  const first = 200 + 10 * ["running", "stopped", "paused"].indexOf(name);
   const lan = { name: "lan", network: g.networks[0] };
   const second = { name: "second", network: g.networks[1] };
   const bare = { networks: [lan, { name: "second" }] };
@@ -50,7 +52,7 @@ const nics = (g: Ground): readonly Entry[] => {
     { at: "networks[].network", with: bare, values: [g.networks[1], g.networks[0]] },
     { at: "networks[].bridge", with: bare, values: [g.bridges[0], g.bridges[1]] },
     { at: "networks[].mac", values: ["52:54:00:cc:00:01", "52:54:00:cc:00:02"], guest: true },
-    { at: "networks[].address", values: [addressIn(g.cidrs[1], 200), addressIn(g.cidrs[1], 201)] },
+    { at: "networks[].address", values: [addressIn(g.cidrs[1], first), addressIn(g.cidrs[1], first + 1)] },
     { at: "networks[].model", values: ["e1000e", "virtio"], guest: true },
     { at: "networks[].connected", values: [false, true] },
   ];
@@ -136,7 +138,7 @@ export const machine: Table = {
     { at: "acceleration", values: ["none", "auto"] },
     ...disks(g),
     { at: "cdrom", values: [g.isos[0], g.isos[1]] },
-    ...nics(g),
+    ...nics(g, name),
     ...seeds,
     { at: "powerState", values: ["paused", "stopped"], states: ["running"] },
     { at: "autostart", values: [true, false] },
