@@ -160,8 +160,9 @@ export class Engine<K extends Kind, C> {
         this.settled(wanted);
         await this.driver.create(this.host.connection, wanted, { ...step, made });
         if (id === undefined) throw new ProviderError("bug", "the creation ended without an id");
-        if (this.adopts(wanted)) await this.takeOver(id, wanted, step);
-        return this.confirmed(id, wanted, !this.adopts(wanted));
+        if (!this.adopts(wanted)) return this.confirmed(id, wanted, true, step);
+        await this.takeOver(id, wanted, step);
+        return this.confirmed(id, wanted, false);
       });
     } catch (error) {
       throw id === undefined ? error : await this.partial(id, wanted, error);
@@ -214,19 +215,30 @@ export class Engine<K extends Kind, C> {
       await this.driver.update(this.host.connection, { id, observed: now, wanted: asItIs, changes }, { ...step, made });
   }
 
-  /** Write, then read back: the answer is what the host has, and it must be what was wanted. */
-  private async confirmed(id: string, wanted: InputsOf<K>, strict: boolean): Promise<Kept<K>> {
+  /**
+   * Write, then read back: the answer is what the host has, and it must be what was wanted. A creation gives its `step`:
+   * what an earlier attempt made with other words, and this one went on with, is brought to those of now.
+   */
+  private async confirmed(
+    id: string,
+    wanted: InputsOf<K>,
+    strict: boolean,
+    step?: Omit<Step, "made">,
+  ): Promise<Kept<K>> {
     const now = await this.driver.observe(this.host.connection, id, { inputs: wanted, outputs: {} });
     if (now === undefined) throw new ProviderError("failed", `${id} was written, and the host does not have it`);
     const kept = this.kept(now, wanted);
-    const left = plan(this.kind, this.driver, { before: kept.inputs, wanted, now }).changes;
-    if (strict && left.length > 0) {
-      const property = left.map((c) => c.path).join(", ");
-      throw new ProviderError("failed", "the host accepted the change and shows something else", {
-        where: { property },
-      });
+    const { changes } = plan(this.kind, this.driver, { before: kept.inputs, wanted, now });
+    if (!strict || changes.length === 0) return kept;
+    if (step !== undefined && changes.every(({ effect }) => effect !== "replace")) {
+      this.plan(kept.inputs, wanted, now); // Throws when the declaration forbids a restart.
+      const made = () => undefined;
+      await this.driver.update(this.host.connection, { id, observed: now, wanted, changes }, { ...step, made });
+      return this.confirmed(id, wanted, true);
     }
-    return kept;
+    throw new ProviderError("failed", "the host accepted the change and shows something else", {
+      where: { property: changes.map((c) => c.path).join(", ") },
+    });
   }
 
   private kept(now: Observed<K>, declared: Partial<InputsOf<K>>): Kept<K> {

@@ -67,6 +67,7 @@ export const ACL: Readonly<Record<number, readonly string[]>> = {
   94: ["storage-vol:delete"],
   95: ["storage-vol:getattr"],
   97: ["storage-vol:getattr"],
+  98: ["storage-vol:read"],
   99: ["storage-vol:read"],
   125: ["storage-vol:create"],
   140: ["connect:search-secrets", "secret:getattr"],

@@ -98,6 +98,8 @@ export const qemuDriver = (): void => {
       expect(await c.call(pools.list, {})).toContainEqual(pool);
       expect(await c.call(pools.isActive, { pool })).toBe(true);
       expect(await c.call(pools.isPersistent, { pool })).toBe(true);
+      const search = c.call(pools.findSources, { type: "dir", spec: undefined, flags: 0 });
+      await expect(search).rejects.toThrow(/source discovery/);
       const info = await c.call(pools.info, { pool });
       expect(info.capacity).toBeGreaterThanOrEqual(info.available);
       expect(await c.call(pools.xml, { pool })).toContain(folder);

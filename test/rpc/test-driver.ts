@@ -66,6 +66,7 @@ export const testDriver = (): void => {
       expect(await c.call(domains.info, { dom })).toMatchObject({ maxMemory: 65_536, memory: 49_152, vcpus: 1 });
       expect(await c.call(domains.isActive, { dom })).toBe(false);
       expect(await c.call(domains.isPersistent, { dom })).toBe(true);
+      expect(await c.call(domains.snapshots, { dom, flags: 0 })).toEqual([]);
       expect(await c.call(domains.isUpdated, { dom })).toBe(false);
     });
 
