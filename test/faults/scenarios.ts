@@ -55,6 +55,18 @@ const web = (
 
 const keeping = { fill, intact } satisfies Partial<Scenario>;
 
+/** Makes scenarios of one kind over the same base. */
+const scenariosOn =
+  (kind: string, base: readonly Declared[], more: Partial<Scenario> = {}) =>
+  (title: string, from: readonly Declared[], to: readonly Declared[], op: Scenario["op"] = "up"): Scenario => ({
+    title: `${kind}: ${title}`,
+    base,
+    from,
+    to,
+    op,
+    ...more,
+  });
+
 /** Machines, on any driver: with a disk, an interface and a first-boot CD. */
 function machines(g: Ground): readonly Scenario[] {
   const base = [place(g), lan("lan", 1), lan("other", 2), data("disk"), data("more"), data("unrelated")];
@@ -67,19 +79,7 @@ function machines(g: Ground): readonly Scenario[] {
   const larger = { memory: "80MiB", description: "more" };
   const both = [{ name: "lan" }, { name: "other" }];
   const restarted = [isTest ? web(larger) : web({ ...larger, cloudInit }, ["disk", "more"], both, "sata")];
-  const at = (
-    title: string,
-    from: readonly Declared[],
-    to: readonly Declared[],
-    op: Scenario["op"] = "up",
-  ): Scenario => ({
-    title: `VirtualMachine: ${title}`,
-    base,
-    from,
-    to,
-    op,
-    ...keeping,
-  });
+  const at = scenariosOn("VirtualMachine", base, keeping);
   return [
     at("create and delete", [], one),
     at("update live", one, live),
@@ -90,18 +90,7 @@ function machines(g: Ground): readonly Scenario[] {
 }
 
 function networks(): readonly Scenario[] {
-  const at = (
-    title: string,
-    from: readonly Declared[],
-    to: readonly Declared[],
-    op: Scenario["op"] = "up",
-  ): Scenario => ({
-    title: `Network: ${title}`,
-    base: [],
-    from,
-    to,
-    op,
-  });
+  const at = scenariosOn("Network", []);
   const one = [lan("lan", 1)];
   const range = { start: "10.66.1.100", end: "10.66.1.120" };
   const hosts = [{ mac: "52:54:00:66:00:09", address: "10.66.1.9" }];
@@ -125,18 +114,7 @@ function plugged(g: Ground): Scenario {
 
 function pools(g: Ground): readonly Scenario[] {
   const one = [place(g, { onDelete: "delete" })];
-  const at = (
-    title: string,
-    from: readonly Declared[],
-    to: readonly Declared[],
-    op: Scenario["op"] = "up",
-  ): Scenario => ({
-    title: `StoragePool: ${title}`,
-    base: [],
-    from,
-    to,
-    op,
-  });
+  const at = scenariosOn("StoragePool", []);
   return [
     at("create and delete", [], one),
     at("update", one, [place(g, { onDelete: "delete", autostart: false })]),
@@ -146,19 +124,7 @@ function pools(g: Ground): readonly Scenario[] {
 
 function volumes(g: Ground): readonly Scenario[] {
   const base = [place(g), data("unrelated"), data("under")];
-  const at = (
-    title: string,
-    from: readonly Declared[],
-    to: readonly Declared[],
-    op: Scenario["op"] = "up",
-  ): Scenario => ({
-    title: `Volume: ${title}`,
-    base,
-    from,
-    to,
-    op,
-    ...keeping,
-  });
+  const at = scenariosOn("Volume", base, keeping);
   const overlay = (words: Fields = {}) =>
     volume("overlay", (of) => ({ pool: "pool", base: of("under")["path"], ...words }));
   return [
