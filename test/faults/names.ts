@@ -1,23 +1,11 @@
-import {
-  connect,
-  domainChange,
-  domainGuest,
-  domains,
-  events,
-  host,
-  networks,
-  nwfilters,
-  pools,
-  secrets,
-  volumes,
-} from "../../provider/backends/libvirt/rpc/index.js";
+import { events } from "../../provider/backends/libvirt/rpc/index.js";
 import { type Header, MessageType, Program } from "../../provider/backends/libvirt/rpc/wire.js";
+import { areas } from "../rpc/libvirtd.js";
 
-const AREAS = [connect, host, domains, domainChange, domainGuest, networks, nwfilters, pools, secrets, volumes];
 const key = (program: number, number: number) => `${program} ${number}`;
 const NAMES = new Map(
   [
-    ...AREAS.flatMap((area) => Object.values(area)),
+    ...areas.flatMap((area) => Object.values(area)),
     ...Object.values(events).flatMap(({ register, deregister }) => [register, deregister]),
   ].map(({ program, number, name }) => [key(program, number), name]),
 );

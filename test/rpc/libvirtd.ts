@@ -47,18 +47,9 @@ export const open = async (uri: string): Promise<Connection> =>
     onTrailing: (procedure, bytes) => trailing.push(`${procedure}: ${bytes}`),
   });
 
-export const everyProcedure = [
-  connect,
-  host,
-  domains,
-  domainChange,
-  domainGuest,
-  pools,
-  volumes,
-  networks,
-  nwfilters,
-  secrets,
-].flatMap((area) => Object.values(area).map(({ name }) => name));
+/** All tables of procedures but that of the events. */
+export const areas = [connect, host, domains, domainChange, domainGuest, pools, volumes, networks, nwfilters, secrets];
+export const everyProcedure = areas.flatMap((area) => Object.values(area).map(({ name }) => name));
 
 /** Waits for a condition, at most `limitMs`. */
 export async function until(condition: () => boolean, limitMs = 10_000): Promise<void> {
