@@ -5,24 +5,27 @@ import { untilAborted } from "./abort.js";
 import { type Exit, exitError, joined, StderrTail } from "./joined.js";
 import { opensshError } from "./openssh-errors.js";
 import { type OpensshSetting, opensshSetting } from "./openssh-setting.js";
-import { quoted } from "./quoted.js";
+import { firstWord, quoted } from "./quoted.js";
+import { noSubsystem } from "./ssh-errors.js";
 import type { SshOptions } from "./ssh-options.js";
-import type { Transport } from "./transport.js";
+import type { LoginTransport } from "./transport.js";
 
 /**
  * Bytes to a host through the machine's own `ssh`: one process for each stream, which never asks anything. What the
  * configuration of that client can do is what this can do.
  */
-export function opensshTransport(options: SshOptions): Transport {
+export function opensshTransport(options: SshOptions): LoginTransport {
   const open = new Set<Duplex>();
   let setting: Promise<OpensshSetting> | undefined;
-  const start = async (script: string, command: readonly string[], what: string): Promise<Duplex> => {
+  const keep = async (opening: (setting: OpensshSetting) => Duplex | Promise<Duplex>): Promise<Duplex> => {
     setting ??= opensshSetting(options);
-    const stream = await openCommand(options, await setting, ["sh", "-c", script, "sh", ...command], what);
+    const stream = await opening(await setting);
     open.add(stream);
     stream.once("close", () => open.delete(stream));
     return stream;
   };
+  const start = (script: string, command: readonly string[], what: string): Promise<Duplex> =>
+    keep((set) => openCommand(options, set, ["sh", "-c", script, "sh", ...command], what));
   const named = (what: string): string => `opening ${what} on ${options.host}`;
   return {
     connect: async (path, signal) =>
@@ -30,6 +33,15 @@ export function opensshTransport(options: SshOptions): Transport {
     pipe: async (command, signal) => {
       const what = command[0] ?? "";
       return untilAborted(start(PIPE, command, what), named(what), signal, (late) => late.destroy());
+    },
+    exec: async (line, signal) => {
+      const what = firstWord(line);
+      const opening = keep((set) => openPlain(options, set, ["--", options.host, line], what));
+      return untilAborted(opening, named(what), signal, (late) => late.destroy());
+    },
+    subsystem: async (name, signal) => {
+      const opening = keep((set) => openPlain(options, set, ["-s", "--", options.host, name], name));
+      return untilAborted(opening, named(name), signal, (late) => late.destroy());
     },
     close: async () => {
       const last = setting;
@@ -80,13 +92,8 @@ const folderOf = (path: string): string => path.slice(0, path.lastIndexOf("/")) 
 
 type Child = ChildProcessByStdio<Writable, Readable, Readable>;
 
-async function openCommand(
-  options: SshOptions,
-  setting: OpensshSetting,
-  command: readonly string[],
-  what: string,
-): Promise<Duplex> {
-  const child = spawn("ssh", [...setting.words, "--", options.host, quoted(command)], {
+function startSsh(setting: OpensshSetting, words: readonly string[]): { child: Child; exit: Promise<Exit> } {
+  const child = spawn("ssh", [...setting.words, ...words], {
     stdio: ["pipe", "pipe", "pipe"],
     env: { ...process.env, LC_ALL: "C" },
   });
@@ -99,6 +106,33 @@ async function openCommand(
   });
   // A process that could not be started has no pid; its pipes break.
   child.stdin.on("error", () => {});
+  return { child, exit };
+}
+
+/** A stream without a mark before it: whether ssh got as far as the command is told by whether anything came. */
+function openPlain(options: SshOptions, setting: OpensshSetting, words: readonly string[], what: string): Duplex {
+  const { child, exit } = startSsh(setting, words);
+  let spoken = false;
+  child.stdout.once("data", () => {
+    spoken = true;
+  });
+  const verdict = async (): Promise<ProviderError | undefined> => {
+    const end = await exit;
+    if (child.pid === undefined) return opening(options, end, what, true);
+    if (/subsystem request failed/.test(end.stderr)) return noSubsystem(options.host, what);
+    if (end.code !== 255) return exitError(what, end);
+    return spoken ? lost(options, end) : opensshError(options, end.stderr);
+  };
+  return joined({ input: child.stdin, output: child.stdout, close: () => void child.kill(), verdict });
+}
+
+async function openCommand(
+  options: SshOptions,
+  setting: OpensshSetting,
+  command: readonly string[],
+  what: string,
+): Promise<Duplex> {
+  const { child, exit } = startSsh(setting, ["--", options.host, quoted(command)]);
   if (!(await begun(child, exit))) throw opening(options, await exit, what, child.pid === undefined);
   const verdict = async (): Promise<ProviderError | undefined> => {
     const end = await exit;

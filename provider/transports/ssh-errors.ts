@@ -21,6 +21,13 @@ export interface Attempt {
   readonly through: string | undefined;
 }
 
+/** The SSH server refused a subsystem. */
+export const noSubsystem = (host: string, name: string, cause?: unknown): ProviderError =>
+  new ProviderError("unsupported", `the SSH server of ${host} has no subsystem ${name}`, {
+    hint: `Add a line "Subsystem ${name} …" to its sshd_config, or allow it to the login (no ForceCommand).`,
+    cause,
+  });
+
 /** Turns a failed connection attempt into one fact and one remedy. */
 export function connectError(error: SshError, attempt: Attempt): ProviderError {
   const { hop, through } = attempt;

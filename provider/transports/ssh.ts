@@ -4,12 +4,12 @@ import { ProviderError } from "../core/errors.js";
 import { untilAborted } from "./abort.js";
 import { type Exit, exitError, joined, StderrTail } from "./joined.js";
 import { opensshTransport } from "./openssh.js";
-import { quoted } from "./quoted.js";
+import { firstWord, quoted } from "./quoted.js";
 import { chooseClient } from "./ssh-client.js";
 import { type Dialled, dial } from "./ssh-dial.js";
-import { nameOf } from "./ssh-errors.js";
+import { nameOf, noSubsystem } from "./ssh-errors.js";
 import { type Hop, resolveRoute, type SshOptions } from "./ssh-options.js";
-import type { Transport } from "./transport.js";
+import type { LoginTransport } from "./transport.js";
 
 export type { HostKeyCheck } from "./host-key.js";
 export type { SshOptions } from "./ssh-options.js";
@@ -18,9 +18,9 @@ export type { SshOptions } from "./ssh-options.js";
  * Bytes to a host over one SSH connection, which is made at the first use, shared by all streams and made anew when it
  * is dead. Configuration and known hosts are read at each dialling.
  */
-export function sshTransport(options: SshOptions): Transport {
-  let chosen: Promise<Transport> | undefined;
-  const open = (): Promise<Transport> => {
+export function sshTransport(options: SshOptions): LoginTransport {
+  let chosen: Promise<LoginTransport> | undefined;
+  const open = (): Promise<LoginTransport> => {
     chosen ??= chooseClient(options).then((client) =>
       client === "openssh" ? opensshTransport(options) : builtInTransport(options),
     );
@@ -29,6 +29,8 @@ export function sshTransport(options: SshOptions): Transport {
   return {
     connect: async (socketPath, signal) => (await open()).connect(socketPath, signal),
     pipe: async (command, signal) => (await open()).pipe(command, signal),
+    exec: async (line, signal) => (await open()).exec(line, signal),
+    subsystem: async (name, signal) => (await open()).subsystem(name, signal),
     close: async () => {
       const last = chosen;
       chosen = undefined;
@@ -37,11 +39,15 @@ export function sshTransport(options: SshOptions): Transport {
   };
 }
 
-function builtInTransport(options: SshOptions): Transport {
+function builtInTransport(options: SshOptions): LoginTransport {
   const connection = new Connection(options);
+  const exec = (line: string, program: string, signal: AbortSignal | undefined): Promise<Duplex> =>
+    connection.open(program, signal, (link) => openCommand(link, line, program));
   return {
     connect: (socketPath, signal) => connection.open(socketPath, signal, (link) => openSocket(link, socketPath)),
-    pipe: (command, signal) => connection.open(command[0] ?? "", signal, (link) => openCommand(link, command)),
+    pipe: (command, signal) => exec(quoted(command), command[0] ?? "", signal),
+    exec: (line, signal) => exec(line, firstWord(line), signal),
+    subsystem: (name, signal) => connection.open(name, signal, (link) => openSubsystem(link, name)),
     close: async () => connection.close(),
   };
 }
@@ -177,10 +183,20 @@ const exitStatus = (client: Client, command: readonly string[]): Promise<number 
     });
   });
 
-async function openCommand(link: Link, command: readonly string[]): Promise<Duplex> {
-  const program = command[0] ?? "";
+async function openSubsystem(link: Link, name: string): Promise<Duplex> {
   const channel = await new Promise<ClientChannel>((resolve, reject) => {
-    link.client.exec(quoted(command), (error, opened) => {
+    link.client.subsys(name, (error, opened) => {
+      if (error === undefined) return resolve(opened);
+      reject(link.gone ?? noSubsystem(nameOf(link.hop), name, error));
+    });
+  });
+  channel.stderr.resume();
+  return keep(link, joined({ input: channel, output: channel, close: () => channel.destroy() }));
+}
+
+async function openCommand(link: Link, line: string, program: string): Promise<Duplex> {
+  const channel = await new Promise<ClientChannel>((resolve, reject) => {
+    link.client.exec(line, (error, opened) => {
       if (error === undefined) return resolve(opened);
       const hint =
         "The login must allow commands (no ForceCommand), and MaxSessions of sshd_config limits how many run at a time (10 by default).";

@@ -27,3 +27,19 @@ export interface Transport {
   /** Closes every stream and connection. The transport opens a new connection when it is used again. */
   close(): Promise<void>;
 }
+
+/** A transport whose other end is a login: whatever shell the host gives it, and the subsystems of its SSH server. */
+export interface LoginTransport extends Transport {
+  /**
+   * Hands one command line to the login's shell as it is, and speaks with the command on its stdin and stdout. Which
+   * shell that is need not be known as long as the line has only words of `A-Za-z0-9.:=+/-` and single spaces, which
+   * POSIX shells, cmd and PowerShell all take unchanged. There may be output of the shell itself before the command's.
+   * Errors as those of `pipe`; where the machine's own client speaks SSH a failed login is the stream's error.
+   */
+  exec(line: string, signal?: AbortSignal): Promise<Duplex>;
+  /**
+   * Opens a subsystem of the SSH server, such as `sftp`. `unsupported` when the server has none of that name; where the
+   * machine's own client speaks SSH this and a failed login are the stream's error.
+   */
+  subsystem(name: string, signal?: AbortSignal): Promise<Duplex>;
+}

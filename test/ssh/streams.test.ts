@@ -4,14 +4,14 @@ import { chmodSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { sshTransport } from "../../provider/transports/ssh.js";
-import type { Transport } from "../../provider/transports/transport.js";
+import type { LoginTransport } from "../../provider/transports/transport.js";
 import { type Echo, exchange, failure, optionsFor, startEcho } from "./fixtures.js";
 import { accountsMissing, type Sshd, sshdMissing, startSshd, withSshd } from "./sshd.js";
 
 describe.skipIf(sshdMissing !== undefined)(withSshd("streams over ssh"), () => {
   let sshd: Sshd;
   let echo: Echo;
-  let transport: Transport;
+  let transport: LoginTransport;
 
   beforeAll(async () => {
     sshd = await startSshd();
@@ -59,6 +59,13 @@ describe.skipIf(sshdMissing !== undefined)(withSshd("streams over ssh"), () => {
     const got = await exchange(await transport.pipe(words), "");
     expect(String(got)).toBe("two words|$HOME|it's||a;b|*|");
     expect(String(await exchange(await transport.pipe(["cat"]), "through"))).toBe("through");
+  });
+
+  test("a command line reaches the login's shell as it is", async () => {
+    expect(String(await exchange(await transport.exec("cat -"), "through"))).toBe("through");
+    const error = await failure(exchange(await transport.exec("no-such.exe -Word aGk="), ""));
+    expect(error).toMatchObject({ code: "not-found" });
+    expect(error.fact).toContain("the command no-such.exe is not on the host");
   });
 
   test("a command that fails ends the stream with what it said", async () => {
