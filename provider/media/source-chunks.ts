@@ -10,7 +10,7 @@ export const PIECE = 1024 * 1024;
 /** Zeros are looked for in aligned blocks of this size: the usual cluster of a file system or a qcow2. */
 const BLOCK = 64 * 1024;
 /** A longer run of zeros is told in parts, so that the receiver hears from the source now and then. */
-const LONGEST_HOLE = 256 * PIECE;
+export const LONGEST_HOLE = 256 * PIECE;
 const ZEROS = new Uint8Array(BLOCK);
 
 export interface Expected {
@@ -67,7 +67,7 @@ export const ended = (total: number, length: number, cause?: unknown): ProviderE
   });
 
 /** Bytes as they are, zeros as a number, neighbours of the same sort joined. */
-function* runs(piece: Buffer): Generator<Buffer | number> {
+export function* runs(piece: Buffer): Generator<Buffer | number> {
   let start = 0;
   let zero: boolean | undefined;
   for (let at = 0; at < piece.length; at += BLOCK) {

@@ -6,8 +6,18 @@ import { ProviderError } from "../core/errors.js";
 import type { Found, Origin } from "./source.js";
 import { ahead, PIECE } from "./source-chunks.js";
 
-/** Opens a regular file; `undefined` when there is none. */
-export async function openFile(path: string, signal: AbortSignal | undefined): Promise<Origin | undefined> {
+/** A regular file that is read at any place. Call `close` in any case. */
+export interface LocalFile extends Omit<Found, "head"> {
+  readonly length: number;
+  /** Fills `into` from this place, and answers with the bytes that were there: fewer only at the end of the file. */
+  read(into: Uint8Array, position: number): Promise<number>;
+  /** @throws ProviderError `invalid` when the file was written to since it was opened. */
+  unchanged(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Opens a regular file for reading at any place; `undefined` when there is none. */
+export async function openLocal(path: string): Promise<LocalFile | undefined> {
   // Before it is opened: to open a named pipe would wait for its writer.
   const before = await examined(path);
   if (before === undefined) return undefined;
@@ -15,7 +25,8 @@ export async function openFile(path: string, signal: AbortSignal | undefined): P
   const start = await handle.stat({ bigint: true });
   return {
     ...described(path, start),
-    pieces: ahead(pieces(handle, path, signal)),
+    read: (into, position) =>
+      filled(handle, into, position).catch((error: unknown) => Promise.reject(unreadable(path, error))),
     unchanged: async () => {
       const end = await handle.stat({ bigint: true });
       if (end.size !== start.size || end.mtimeNs !== start.mtimeNs) {
@@ -27,6 +38,23 @@ export async function openFile(path: string, signal: AbortSignal | undefined): P
     },
     close: () => handle.close(),
   };
+}
+
+/** Reads until the memory is full or the file ends, since one read may give less than there is. */
+export async function filled(handle: FileHandle, into: Uint8Array, position: number): Promise<number> {
+  let read = 0;
+  while (read < into.length) {
+    const { bytesRead } = await handle.read(into, read, into.length - read, position + read);
+    if (bytesRead === 0) break;
+    read += bytesRead;
+  }
+  return read;
+}
+
+/** Opens a regular file to be read from its start; `undefined` when there is none. */
+export async function openFile(path: string, signal: AbortSignal | undefined): Promise<Origin | undefined> {
+  const file = await openLocal(path);
+  return file && { ...file, pieces: ahead(pieces(file, signal)) };
 }
 
 /** What can be known of a file without reading more than its first bytes; `undefined` when there is none. */
@@ -70,24 +98,28 @@ const described = (path: string, stats: BigIntStats) => ({
  */
 const RING = 4;
 
-async function* pieces(handle: FileHandle, path: string, signal: AbortSignal | undefined): AsyncGenerator<Buffer> {
-  const ring: Buffer[] = [];
-  for (let number = 0; ; number++) {
+/** The file from its start in pieces of `PIECE`. */
+export async function* pieces(file: LocalFile, signal: AbortSignal | undefined): AsyncGenerator<Buffer> {
+  const next = ring();
+  for (let position = 0; ; position += PIECE) {
     if (signal?.aborted) throw cancelled(signal);
-    const buffer = ring[number % RING] ?? Buffer.allocUnsafeSlow(PIECE);
-    ring[number % RING] = buffer;
-    const position = number * PIECE;
-    let filled = 0;
-    while (filled < PIECE) {
-      const { bytesRead } = await handle
-        .read(buffer, filled, PIECE - filled, position + filled)
-        .catch((error: unknown) => Promise.reject(unreadable(path, error)));
-      if (bytesRead === 0) break;
-      filled += bytesRead;
-    }
-    if (filled > 0) yield buffer.subarray(0, filled);
-    if (filled < PIECE) return;
+    const buffer = next();
+    const read = await file.read(buffer, position);
+    if (read > 0) yield buffer.subarray(0, read);
+    if (read < PIECE) return;
   }
+}
+
+/** Memory for one piece after the other; the fourth call after one gives the same memory again. */
+export function ring(): () => Buffer {
+  const buffers: Buffer[] = [];
+  let number = 0;
+  return () => {
+    const at = number++ % RING;
+    const buffer = buffers[at] ?? Buffer.allocUnsafeSlow(PIECE);
+    buffers[at] = buffer;
+    return buffer;
+  };
 }
 
 /** The caller's signal ended the reading. */

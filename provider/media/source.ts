@@ -77,16 +77,7 @@ export async function openSource(source: string, options: SourceOptions = {}): P
   const sha256 = checksum(options.sha256);
   const place = placeOf(source);
   const origin = typeof place === "string" ? await openFile(place, signal) : await openHttp(place, { signal, silence });
-  if (origin === undefined) {
-    throw new ProviderError(
-      "invalid",
-      `there is nothing at ${typeof place === "string" ? place : place.origin + place.pathname}`,
-      {
-        where: { property: "source" },
-        hint: "Check the path or the address.",
-      },
-    );
-  }
+  if (origin === undefined) throw missing(place);
   const { name, length, identity, pieces, unchanged } = origin;
   let closed: Promise<void> | undefined;
   const close = (): Promise<void> => {
@@ -129,8 +120,19 @@ async function* joined(first: IteratorResult<Buffer>, rest: AsyncGenerator<Buffe
   yield* rest;
 }
 
+/** There is no such file, or the server knows nothing there. */
+export const missing = (place: string | URL): ProviderError =>
+  new ProviderError(
+    "invalid",
+    `there is nothing at ${typeof place === "string" ? place : place.origin + place.pathname}`,
+    {
+      where: { property: "source" },
+      hint: "Check the path or the address.",
+    },
+  );
+
 /** A path, or an address for HTTP. One letter before the colon is a drive of Windows. */
-function placeOf(source: string): string | URL {
+export function placeOf(source: string): string | URL {
   const scheme = /^([a-z][a-z0-9+.-]+):\/\//i.exec(source)?.[1]?.toLowerCase();
   if (scheme === undefined && source !== "") return source;
   if (URL.canParse(source)) {
@@ -145,7 +147,8 @@ function placeOf(source: string): string | URL {
   });
 }
 
-function checksum(text: string | undefined): string | undefined {
+/** The checksum in the form in which it is compared. */
+export function checksum(text: string | undefined): string | undefined {
   if (text === undefined || /^[0-9a-f]{64}$/i.test(text)) return text?.toLowerCase();
   throw new ProviderError("invalid", "the value is not a SHA-256 checksum", {
     where: { property: "sha256" },
