@@ -77,10 +77,15 @@ describe("the package in a foreign project", () => {
   it("holds what runs and nothing else", async () => {
     const { stdout } = await runWell("tar", ["-tzf", tarball], { cwd: home });
     const files = stdout.trim().split("\n");
-    const strange = files.filter((f) => !/\.(js|d\.ts)$|\/(package\.json|README\.md|CHANGELOG\.md|LICENSE)$/.test(f));
+    const strange = files.filter(
+      (f) => !/\.(js|d\.ts)$|\/scripts\/\w+\.ps1$|\/(package\.json|README\.md|CHANGELOG\.md|LICENSE)$/.test(f),
+    );
     expect(strange).toEqual([]);
     expect(files.filter((f) => /\.test\.|\/(test|examples)\//.test(f))).toEqual([]);
     expect(files).toContain("package/dist/provider/main-pulumi.js");
+    const scripts = "provider/backends/hyperv/scripts";
+    const packed = files.filter((f) => f.endsWith(".ps1")).map((f) => f.replace(`package/dist/${scripts}/`, ""));
+    expect(packed.toSorted()).toEqual((await readdir(join(ROOT, scripts))).toSorted());
   });
 
   it("works where npm installed it, without development packages", async () => {
