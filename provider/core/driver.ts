@@ -65,12 +65,17 @@ export interface Update<K extends Kind> {
 }
 
 /**
- * How one backend manages one kind: two tables and six verbs, with one promise each.
+ * How one backend manages one kind: two tables, what they leave open, and six verbs, with one promise each.
  *
  * Every verb may throw `ProviderError`; a host that cannot answer is an error and never an absence.
  */
 export interface Driver<K extends Kind, Host> {
   readonly support: Support<K>;
+  /**
+   * What of a valid declaration this backend cannot honour although it supports the property: `networks[0].vlan`, with
+   * the reason. Pure; values that are not known yet are `undefined`. Without it every value is honoured.
+   */
+  limits?(declared: Partial<InputsOf<K>>): readonly Problem[];
   /**
    * What a difference does to `now`. Pure. Without an entry the kind's general answer holds.
    * `now` is undefined for a resource whose present state is not known.

@@ -1,6 +1,6 @@
 import { checkFields } from "./check.js";
 import { project, united } from "./compare.js";
-import type { Driver, Listed, Observed, Step, Support } from "./driver.js";
+import type { Driver, Listed, Observed, Step } from "./driver.js";
 import { ProviderError, placed, within } from "./errors.js";
 import type { Finding, Look } from "./finding.js";
 import type { InputsOf, Kind, OutputsOf, Problem } from "./kind.js";
@@ -47,11 +47,15 @@ export interface OpenHost {
   close(): Promise<void>;
 }
 
-/** Types, units, defaults, rules and what the backend supports. Needs no host. */
-export function check<K extends Kind>(kind: K, support: Support<K>, written: unknown): CheckedInputs<K> {
+/** What a backend says of a declaration without asking its host. */
+export type Ability<K extends Kind> = Pick<Driver<K, unknown>, "support" | "limits">;
+
+/** Types, units, defaults, rules and what the backend is able to do. Needs no host. */
+export function check<K extends Kind>(kind: K, { support, limits }: Ability<K>, written: unknown): CheckedInputs<K> {
   const { value, problems } = checkFields(kind.properties, written);
-  const known = knownPart(value) as Fields;
-  const broken = problems.length === 0 && kind.rules ? kind.rules(known) : [];
+  const known = knownPart(value) as Partial<InputsOf<K>>;
+  const sound = problems.length === 0;
+  const broken = sound ? [...(kind.rules?.(known as unknown as Fields) ?? []), ...(limits?.(known) ?? [])] : [];
   const refused = Object.entries(support as Readonly<Record<string, true | string>>).flatMap(
     ([path, answer]): Problem[] => {
       const given = isFields(written) && (written[path] ?? undefined) !== undefined;
@@ -95,7 +99,7 @@ export class Engine<K extends Kind, C> {
 
   /** Types, units, defaults, rules and what the backend supports. Asks nobody. */
   check(written: unknown): CheckedInputs<K> {
-    return check(this.kind, this.driver.support, written);
+    return check(this.kind, this.driver, written);
   }
 
   /** What only the host can object to. `id` when it exists already, and `declared` as what. */

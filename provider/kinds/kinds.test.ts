@@ -6,7 +6,9 @@ import { UNKNOWN } from "../core/values.js";
 import { type KindName, kinds } from "./index.js";
 
 /** A backend that can do everything. */
-const all = ({ properties }: Kind) => Object.fromEntries(Object.keys(properties).map((p) => [p, true as const]));
+const all = ({ properties }: Kind) => ({
+  support: Object.fromEntries(Object.keys(properties).map((p) => [p, true as const])),
+});
 const checked = (name: KindName, written: unknown) => {
   const kind: Kind = kinds[name];
   return check(kind, all(kind), written);
@@ -41,9 +43,9 @@ const bad: readonly Row[] = [
   ["Volume", { source: "/i.img", base: "/v/b" }, "base", /must not be given with `source`/],
   ["Volume", { sha256: "0".repeat(64) }, "sha256", "must not be given without `source`"],
   ["Volume", { source: "/i.img", sha256: "0F" }, "sha256", "must be 64 lower-case hexadecimal digits"],
-  ["Volume", { base: "/v/b", format: "raw" }, "format", /must be "qcow2" with `base`/],
+  ["Volume", { base: "/v/b", format: "raw" }, "format", /must not be "raw" with `base`/],
   ["Volume", { base: "b" }, "base", /must be an absolute path/],
-  ["Volume", { format: "vhdx" }, "format", /must be one of qcow2, raw/],
+  ["Volume", { format: "vmdk" }, "format", /must be one of qcow2, raw/],
   ["Volume", { sise: 1 }, "sise", 'is not a property: did you mean "size"?'],
   ["Network", { cidr: "10.0.0.0/33" }, "cidr", /must be an IPv4 network such as/],
   ["Network", { cidr: "10.0.0.5/24" }, "cidr", 'must name the network itself: "10.0.0.0/24", not "10.0.0.5/24"'],
@@ -323,7 +325,7 @@ describe("every property", () => {
     expect(property.doc).toMatch(/^[`A-Za-z0-9].+[.?]$/s);
     const alone: Kind = { name: "X", title: "x", doc: "", properties: { it: property }, outputs: {} };
     const values = [property.default, ...(property.examples ?? [])].filter((v) => v !== undefined);
-    for (const it of values) expect(check(alone, { it: true }, { it }).problems).toEqual([]);
+    for (const it of values) expect(check(alone, { support: { it: true } }, { it }).problems).toEqual([]);
     const [first, second] = property.examples ?? [0, 1];
     expect(first).not.toEqual(second);
   });

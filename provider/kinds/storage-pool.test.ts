@@ -8,7 +8,7 @@ const support = Object.fromEntries(Object.keys(StoragePool.properties).map((p) =
   typeof StoragePool
 >;
 const paths = (written: Record<string, unknown>) =>
-  check(StoragePool, support, { name: "p", ...written }).problems.map(({ path }) => path);
+  check(StoragePool, { support }, { name: "p", ...written }).problems.map(({ path }) => path);
 const nas = { host: "nas", path: "/srv/images", format: "nfs" };
 const share = (source: Record<string, unknown>) => ({ type: "netfs", path: "/mnt/p", source: { ...nas, ...source } });
 
@@ -63,7 +63,7 @@ describe("what each type of storage pool is declared with", () => {
     ],
     [{ path: "/srv/p" }, { ...share({}), path: "/srv/p", name: "q" }, "path"],
   ] as const)("%j and %j cannot be on one host", (mine, other, path) => {
-    const of = (written: object) => check(StoragePool, support, { name: "p", ...written }).inputs;
+    const of = (written: object) => check(StoragePool, { support }, { name: "p", ...written }).inputs;
     expect(StoragePool.clash?.(of(mine), of(other), 'the resource "q"').map((p) => p.path)).toEqual([path]);
     expect(StoragePool.clash?.(of(mine), of({ type: "logical", name: "other" }), "another")).toEqual([]);
   });

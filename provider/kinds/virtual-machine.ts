@@ -23,8 +23,8 @@ const disk = object(
       onChange: "restart",
       check: checkAbsolutePath,
     }),
-    format: choice(["qcow2", "raw"], {
-      doc: "Format of the file. Default: what the host's storage pools say of it, else raw.",
+    format: choice(["qcow2", "raw", "vhdx"], {
+      doc: "Format of the file. Default: what the host says of it.",
       onChange: "restart",
       keep: true,
     }),

@@ -45,14 +45,14 @@ export const Volume = kind({
       policy: true,
     }),
     base: text({
-      doc: "Volume under it: this one holds only what differs (copy on write). Needs format `qcow2`.",
+      doc: "Volume under it: this one holds only what differs (copy on write). Not for format `raw`.",
       onChange: "replace",
       reference: { kind: "Volume", output: "path" },
       check: checkAbsolutePath,
     }),
-    format: choice(["qcow2", "raw"], {
-      doc: "Format of the file. A `source` must have it already.",
-      default: "qcow2",
+    format: choice(["qcow2", "raw", "vhdx"], {
+      doc: "Format of the file. Default: the host's own format that grows as it is written to, and `raw` for a block device.",
+      keep: true,
       onChange: "replace",
     }),
     allowDataLoss: flag({
@@ -80,7 +80,7 @@ export const Volume = kind({
     if (given("sha256") && !given("source"))
       problems.push({ path: "sha256", reason: "must not be given without `source`" });
     if (given("base") && declared.format === "raw")
-      problems.push({ path: "format", reason: 'must be "qcow2" with `base`: a raw file cannot lie over another' });
+      problems.push({ path: "format", reason: 'must not be "raw" with `base`: a raw file cannot lie over another' });
     return problems;
   },
   clash: (mine, other, who) => (mine.pool !== undefined && mine.pool === other.pool ? sameName(mine, other, who) : []),

@@ -21,11 +21,11 @@ export interface VirtualMachineDiskArgs {
    */
   readonly path?: pulumi.Input<string> | undefined;
   /**
-   * Format of the file. Default: what the host's storage pools say of it, else raw.
+   * Format of the file. Default: what the host says of it.
    *
    * A change may need a restart.
    */
-  readonly format?: pulumi.Input<"qcow2" | "raw"> | undefined;
+  readonly format?: pulumi.Input<"qcow2" | "raw" | "vhdx"> | undefined;
   /**
    * How the guest sees it.
    *
@@ -130,8 +130,8 @@ export interface VirtualMachineDisk {
   readonly volume?: string | undefined;
   /** Absolute path of a disk file or block device that is not managed here. */
   readonly path?: string | undefined;
-  /** Format of the file. Default: what the host's storage pools say of it, else raw. */
-  readonly format?: "qcow2" | "raw" | undefined;
+  /** Format of the file. Default: what the host says of it. */
+  readonly format?: "qcow2" | "raw" | "vhdx" | undefined;
   /** How the guest sees it. */
   readonly bus: "virtio" | "scsi" | "sata";
   /** The guest cannot write to it. */

@@ -29,17 +29,17 @@ export interface VolumeArgs {
   /** Digest of `source`, 64 hexadecimal digits. A source with another digest never becomes a volume. */
   readonly sha256?: pulumi.Input<string> | undefined;
   /**
-   * Volume under it: this one holds only what differs (copy on write). Needs format `qcow2`.
+   * Volume under it: this one holds only what differs (copy on write). Not for format `raw`.
    *
    * A change needs a replacement.
    */
   readonly base?: pulumi.Input<string> | pulumi.Input<Volume> | undefined;
   /**
-   * Format of the file. A `source` must have it already.
+   * Format of the file. Default: the host's own format that grows as it is written to, and `raw` for a block device.
    *
-   * Default: "qcow2". A change needs a replacement.
+   * A change needs a replacement.
    */
-  readonly format?: pulumi.Input<"qcow2" | "raw"> | undefined;
+  readonly format?: pulumi.Input<"qcow2" | "raw" | "vhdx"> | undefined;
   /**
    * The explicit word without which no change may destroy what the volume holds: a replacement is refused at preview.
    *
@@ -91,10 +91,10 @@ export class Volume extends HostResource {
   declare readonly source: pulumi.Output<string | undefined>;
   /** Digest of `source`, 64 hexadecimal digits. A source with another digest never becomes a volume. */
   declare readonly sha256: pulumi.Output<string | undefined>;
-  /** Volume under it: this one holds only what differs (copy on write). Needs format `qcow2`. */
+  /** Volume under it: this one holds only what differs (copy on write). Not for format `raw`. */
   declare readonly base: pulumi.Output<string | undefined>;
-  /** Format of the file. A `source` must have it already. */
-  declare readonly format: pulumi.Output<"qcow2" | "raw">;
+  /** Format of the file. Default: the host's own format that grows as it is written to, and `raw` for a block device. */
+  declare readonly format: pulumi.Output<"qcow2" | "raw" | "vhdx" | undefined>;
   /** The explicit word without which no change may destroy what the volume holds: a replacement is refused at preview. */
   declare readonly allowDataLoss: pulumi.Output<boolean>;
   /** Absolute path on the host. */

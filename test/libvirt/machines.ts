@@ -1,3 +1,4 @@
+import { ownFormat } from "../../provider/backends/libvirt/formats.js";
 import { macOf, uuidOf } from "../../provider/backends/libvirt/identity.js";
 import { freeTarget } from "../../provider/backends/libvirt/vm/devices.js";
 import { hostnameOf } from "../../provider/backends/libvirt/vm/seed.js";
@@ -21,7 +22,7 @@ export function resolved(inputs: MachineInputs, virtualisation: Virtualisation =
   const disks = inputs.disks.map(({ name, volume, path, format = "qcow2", bus, readOnly }) => {
     const target = freeTarget(bus, taken);
     taken.add(target);
-    return { name, path: volume ?? path ?? "", format, bus, readOnly, target };
+    return { name, path: volume ?? path ?? "", format: ownFormat(format), bus, readOnly, target };
   });
   const nics = inputs.networks.map((nic, i) => {
     const { name, network, bridge, model, connected } = nic;

@@ -75,7 +75,7 @@ export const driverOf = (kind: KindName): Driver<Kind, never> => drivers[kind];
 export function verdict(name: KindName, before: Words, after: Words, state: string): Verdict {
   const kind: Kind = kinds[name];
   const driver = drivers[name];
-  const [was, will] = [before, after].map((words) => check(kind, driver.support, words));
+  const [was, will] = [before, after].map((words) => check(kind, driver, words));
   const problems = was?.problems.length ? was.problems : (will?.problems ?? []);
   if (problems.length > 0) return { effect: "refused", because: [], paths: problems.map((p) => p.path) };
   const now = present(name, was?.inputs ?? {}, state);

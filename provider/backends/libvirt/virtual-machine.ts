@@ -1,4 +1,5 @@
 import type { Driver } from "../../core/driver.js";
+import { formatLimits } from "./formats.js";
 import type { LibvirtHost } from "./host.js";
 import { listed } from "./inventory.js";
 import { create } from "./vm/create.js";
@@ -37,6 +38,10 @@ export const virtualMachine: Driver<Machine, LibvirtHost> = {
     allowSnapshotLoss: true,
     waitForAddress: true,
   },
+  limits: ({ disks = [] }) =>
+    disks.flatMap((disk: Partial<(typeof disks)[number]> | undefined, i) =>
+      formatLimits(`disks[${i}].format`, disk?.format),
+    ),
   effects,
   list: async ({ inventory }) => listed(await inventory.domains()),
   examine,

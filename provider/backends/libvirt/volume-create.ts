@@ -2,6 +2,7 @@ import type { Step } from "../../core/driver.js";
 import { isProviderError, ProviderError } from "../../core/errors.js";
 import type { InputsOf } from "../../core/kind.js";
 import type { Kinds } from "../../kinds/index.js";
+import { formatIn } from "./formats.js";
 import type { LibvirtHost } from "./host.js";
 import { clearMark, isMarked, isPublishing, markOf, setMark } from "./mark.js";
 import { type OpenPool, openPool } from "./pool-lookup.js";
@@ -86,7 +87,13 @@ async function makeEmpty({ host, pool, vol }: Place, wanted: Wanted): Promise<vo
       where: { property: "size" },
     });
   const under = base && wanted.base !== undefined ? { path: wanted.base, format: base.format } : undefined;
-  const volume: NewVolume = { name: wanted.name, format: wanted.format, capacity, base: under, block: ofBlocks(pool) };
+  const volume: NewVolume = {
+    name: wanted.name,
+    format: formatIn(pool, wanted.format),
+    capacity,
+    base: under,
+    block: ofBlocks(pool),
+  };
   const make = () => host.session.call(volumes.create, { pool: pool.ref, xml: writeVolume(volume), flags: 0 });
   try {
     await make();
@@ -99,7 +106,8 @@ async function makeEmpty({ host, pool, vol }: Place, wanted: Wanted): Promise<vo
 
 async function makeFromSource(place: Place, wanted: Wanted & { readonly source: string }, step: Step): Promise<void> {
   const { host, pool, part, mark } = place;
-  const { name, format, source, sha256, size } = wanted;
+  const { name, source, sha256, size } = wanted;
+  const format = formatIn(pool, wanted.format);
   const publication = { pool, part, copy: { name, format, source, sha256, size } };
   try {
     await fillPart(host, publication, step);

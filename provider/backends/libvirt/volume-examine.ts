@@ -5,6 +5,7 @@ import { showBytes } from "../../core/units.js";
 import type { Kinds } from "../../kinds/index.js";
 import { IMAGE_HEAD } from "../../media/image.js";
 import { probe } from "../../media/source.js";
+import { formatIn } from "./formats.js";
 import type { LibvirtHost } from "./host.js";
 import { markOf } from "./mark.js";
 import { type OpenPool, openPool, stopped } from "./pool-lookup.js";
@@ -107,7 +108,8 @@ async function isTaken(host: LibvirtHost, { name, owner, adopt }: Wanted, pool: 
 }
 
 /** @throws `invalid` with the property that is wrong. */
-async function sourceProblem(source: string, { format = "qcow2", size }: Wanted, pool: OpenPool | undefined) {
+async function sourceProblem(source: string, { format: declared, size }: Wanted, pool: OpenPool | undefined) {
+  const format = formatIn(pool, declared);
   const found = await probe(source, { bytes: IMAGE_HEAD });
   const wrong = (property: string, fact: string, hint: string) =>
     new ProviderError("invalid", fact, { where: { property }, hint });

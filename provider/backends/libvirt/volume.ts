@@ -2,6 +2,7 @@ import type { Driver, Listed, Observed, Recorded, Update } from "../../core/driv
 import { ProviderError } from "../../core/errors.js";
 import type { InputsOf } from "../../core/kind.js";
 import type { Kinds } from "../../kinds/index.js";
+import { formatLimits } from "./formats.js";
 import type { LibvirtHost } from "./host.js";
 import { clearMark, markOf, passMark, setMark, volumeOwners } from "./mark.js";
 import { describePool, openPool, poolGone, stopped } from "./pool-lookup.js";
@@ -31,6 +32,7 @@ export const volume: Driver<Volume, LibvirtHost> = {
     format: true,
     allowDataLoss: true,
   },
+  limits: ({ format }) => formatLimits("format", format),
   effects: {},
   list,
   examine: examineVolume,

@@ -59,7 +59,7 @@ describe("what the host objects to: one problem, said at preview and when it is 
     ],
     [
       "Volume",
-      { name: "v", size: "1GiB", pool: "fast" },
+      { name: "v", size: "1GiB", pool: "fast", format: "qcow2" },
       "format",
       "must be raw, without a base, in a pool of block devices",
     ],

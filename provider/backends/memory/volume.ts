@@ -41,7 +41,7 @@ export const volume = driver(Volume, {
     const has = now?.properties.size;
     const least = under?.properties.size;
     return [
-      ...(blocks && (base !== undefined || (format ?? "raw") !== "raw")
+      ...(blocks && (base !== undefined || (format !== undefined && format !== "raw"))
         ? [
             {
               path: base === undefined ? "format" : "base",
@@ -69,8 +69,10 @@ export const volume = driver(Volume, {
     ];
   },
   settle: (world, { next }) => {
-    const size = next.properties.size ?? volumeAt(world, next.properties.base)?.properties.size;
-    return { ...next, properties: { ...next.properties, size } };
+    const { properties: p } = next;
+    const size = p.size ?? volumeAt(world, p.base)?.properties.size;
+    const format = p.format ?? (poolOf(world, p.pool)?.properties.type === "logical" ? "raw" : "qcow2");
+    return { ...next, properties: { ...p, size, format } };
   },
   outputs: (world, { properties }) => ({
     path: pathOf(world, properties) ?? "",

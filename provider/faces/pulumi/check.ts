@@ -26,7 +26,7 @@ export async function checkInputs(s: Session, olds: Fields, news: Fields): Promi
   const host = open instanceof Error ? undefined : open;
   const engine = host?.engine(s.kind.name);
   const wanted = host === undefined ? sent.declared : await resolved(s.kind, sent, host);
-  const answer = engine?.check(wanted) ?? checkStatic(s.kind, {} as never, wanted);
+  const answer = engine?.check(wanted) ?? checkStatic(s.kind, { support: {} as never }, wanted);
   const declared: Fields = answer.inputs;
   const failures = answer.problems.map(failure);
   if (open instanceof Error) failures.push({ property: "", reason: open.message });

@@ -197,7 +197,7 @@ describe("a garbled definition", () => {
       const before = toText(config);
       expect(() => work(config), before).not.toThrow();
     }
-  });
+  }, 60_000);
 
   it("is refused in words, or read, when its text is cut or bytes of it are exchanged", () => {
     const roll = dice(12);

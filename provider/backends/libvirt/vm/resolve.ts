@@ -1,6 +1,7 @@
 import type { Step } from "../../../core/driver.js";
 import { isProviderError, ProviderError } from "../../../core/errors.js";
 import { type Claim, plug, type Socket } from "../allotment.js";
+import { ownFormat } from "../formats.js";
 import type { LibvirtHost } from "../host.js";
 import { isUuid, macOf } from "../identity.js";
 import { refOf } from "../network-ref.js";
@@ -49,16 +50,16 @@ export async function resolveDisks(
   const taken = new Set(existing ? disksOf(existing.config).map((d) => attributeAt(d, "target", "dev") ?? "") : []);
   const out: Disk[] = [];
   const ownOf = (name: string) => existing?.notes?.disks.find((d) => d.name === name)?.target;
-  const own = new Set(declared.map((d) => ownOf(d.name)));
+  const claimed = new Set(declared.map((d) => ownOf(d.name)));
   for (const [i, disk] of declared.entries()) {
     const found = adopted(existing, disk);
     // The file may have moved here from a disk that stays and gets another file.
-    const noted = ownOf(disk.name) ?? (own.has(found) ? undefined : found);
+    const noted = ownOf(disk.name) ?? (claimed.has(found) ? undefined : found);
     const target = noted !== undefined && sameBus(noted, disk.bus) ? noted : freeTarget(disk.bus, taken);
     taken.add(target);
     const path = disk.volume ?? disk.path ?? "";
     const { name, bus, readOnly, format } = disk;
-    const kept = format ?? formatNow(existing, disk, noted);
+    const kept = format === undefined ? formatNow(existing, disk, noted) : ownFormat(format);
     const known = kept === undefined ? await inPool(host, path, disk.volume && `disks[${i}].volume`) : { format: kept };
     out.push({ name, path, bus, readOnly, target, ...known });
   }
