@@ -16,7 +16,7 @@ beforeAll(async () => {
     {
       newResource: ({ type, name, inputs }) => {
         made.set(name, { type, name, inputs });
-        return { id: `${name}-id`, state: { ...inputs, path: `/pool/${name}` } };
+        return { id: `${name}-id`, state: { ...inputs, path: `/pool/${name}`, host: "memory:" } };
       },
       call: () => ({}),
     },
@@ -70,7 +70,9 @@ describe("the Node.js SDK", () => {
       { path: "/dev/sdb" },
     ]);
     expect(inputs["networks"]).toEqual([{ network: "lan-id" }]);
-    expect(inputs["__references"], "what the provider may ask the host for").toEqual({ "disks.0.volume": "data-id" });
+    expect(inputs["__references"], "what the provider may ask the host for").toEqual({
+      "disks.0.volume": { id: "data-id", host: "memory:" },
+    });
   });
 
   it("marks user data as a secret, however it is written", async () => {

@@ -25,8 +25,8 @@ export const knownPart = (value: unknown): unknown => {
 };
 
 /** Fields mapped; those that become `undefined` are left out. */
-export const mapFields = (fields: Fields, by: (value: unknown, key: string) => unknown): Record<string, unknown> => {
-  const out: Record<string, unknown> = {};
+export const mapFields = <T>(fields: Fields, by: (value: unknown, key: string) => T | undefined): Record<string, T> => {
+  const out: Record<string, T> = {};
   for (const [key, value] of Object.entries(fields)) {
     const mapped = by(value, key);
     if (mapped !== undefined) out[key] = mapped;

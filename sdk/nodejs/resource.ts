@@ -67,24 +67,27 @@ const ownerOf = (urn: string, name: string, type: string): string => {
 /** Where the walk is, and what it collects. */
 interface Walk {
   readonly facts: KindFacts;
-  /** Ids of the resources that stand for a value, by its place; a value inside an output is not reached. */
-  readonly ids: Record<string, pulumi.Output<string>>;
+  /** The resources that stand for a value, by its place; a value inside an output is not reached. */
+  readonly references: Record<string, { readonly id: pulumi.Output<string>; readonly host: unknown }>;
 }
 
-/** The arguments with references taken and secrets marked, and the ids that the provider resolves at preview. */
+/** The arguments with references taken and secrets marked, and the references, which the provider resolves at preview. */
 function given(args: object, facts: KindFacts): Record<string, unknown> {
-  const walk: Walk = { facts, ids: {} };
+  const walk: Walk = { facts, references: {} };
   const fields = Object.entries(args)
     .filter(([, value]) => value !== undefined)
     .map(([key, value]) => [key, prepare(value, key, key, walk)]);
-  const references = Object.keys(walk.ids).length === 0 ? {} : { __references: walk.ids };
-  return { ...Object.fromEntries(fields), ...references };
+  const { references } = walk;
+  return {
+    ...Object.fromEntries(fields),
+    ...(Object.keys(references).length === 0 ? {} : { __references: references }),
+  };
 }
 
 /** Only what is inside an output is unknown as long as it is. `path` is `place` with `*` for each index. */
 function prepare(value: unknown, path: string, place: string, walk: Walk): unknown {
   if (pulumi.Output.isInstance(value) || value instanceof Promise) {
-    const inside: Walk = { ...walk, ids: {} };
+    const inside: Walk = { ...walk, references: {} };
     return pulumi.output(value as pulumi.Input<string>).apply((inner: unknown) => prepare(inner, path, place, inside));
   }
   if (pulumi.CustomResource.isInstance(value)) return referenced(value, path, place, walk);
@@ -99,10 +102,10 @@ function prepare(value: unknown, path: string, place: string, walk: Walk): unkno
 }
 
 /** A preview knows the id of what is changed in place, but none of its outputs: the provider can ask the host. */
-function referenced(value: pulumi.CustomResource, path: string, place: string, { facts, ids }: Walk): unknown {
+function referenced(value: pulumi.CustomResource, path: string, place: string, { facts, references }: Walk): unknown {
   const output = facts.references[path];
   if (output === undefined) throw new Error(`${place} must not be a resource`);
-  if (output === "id") return value.id;
-  ids[place] = value.id;
-  return (value as unknown as Readonly<Record<string, unknown>>)[output];
+  const outputs = value as unknown as Readonly<Record<string, unknown>>;
+  references[place] = { id: value.id, host: outputs["host"] };
+  return outputs[output];
 }

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { memoryBackend } from "../../provider/backends/memory/index.js";
 import type { OpenHost } from "../../provider/core/engine.js";
 import { ProviderError } from "../../provider/core/errors.js";
+import type { Fields } from "../../provider/core/values.js";
 import { Hosts, type Open } from "../../provider/faces/pulumi/hosts.js";
 import { type DynamicProvider, dynamicProvider } from "../../provider/faces/pulumi/provider.js";
 import { UNKNOWN_TEXT } from "../../provider/faces/pulumi/wire.js";
@@ -204,6 +205,43 @@ describe("the dynamic provider", () => {
     expect(await provider.read(old.id, old.outs)).toEqual({});
   });
 
+  it("deletes nothing that the program keeps for an old entry of the state that means it", async () => {
+    const at = lab();
+    const provider = await configured(at, "Network");
+    const there = async ({ id, outs }: { id: string; outs: Fields }) =>
+      (await provider.read(id, outs)).id !== undefined;
+    const old = await make(provider, NET);
+    const again = await make(provider, NET);
+    await provider.delete(old.id, old.outs);
+    expect(await there(again), "--replace: created first, deleted afterwards").toBe(true);
+    expect(at.said.join()).toContain("deleteBeforeReplace: true");
+
+    const later = await configured(at, "Network");
+    const { inputs } = await later.check(old.inputs, NET);
+    await later.diff(old.id, old.outs, inputs);
+    await later.delete(old.id, old.outs);
+    expect(await there(old), "an entry that another run left").toBe(true);
+    await later.check({}, NET);
+    await later.delete(old.id, old.outs);
+    expect(await there(old), "replaced by the engine's own decision, deleted first").toBe(false);
+  });
+
+  it("refuses what is declared together and is not on one host", async () => {
+    const vm = await configured(lab(), "VirtualMachine");
+    const of = async (host: string) => {
+      const __references = { "disks.0.volume": { id: "default/root", host }, "networks.0.network": { host } };
+      const parts = { disks: [{ volume: UNKNOWN_TEXT }], networks: [{ network: UNKNOWN_TEXT }] };
+      return (await vm.check({}, { __provider: "stub", name: "web", ...parts, __references })).failures;
+    };
+    expect(await of("memory:")).toEqual([]);
+    expect(await of(UNKNOWN_TEXT)).toEqual([]);
+    const reason = "is on another host, memory:other";
+    expect(await of("memory:other")).toEqual([
+      { property: "disks[0].volume", reason },
+      { property: "networks[0].network", reason },
+    ]);
+  });
+
   it("does not lose a volume's contents to another host", async () => {
     const at = lab();
     const old = await make(await configured(at, "Volume", "memory:one"), VOLUME);
@@ -234,13 +272,13 @@ describe("the dynamic provider", () => {
     const over = await make(provider, sent);
     const unknown = { ...sent, base: UNKNOWN_TEXT };
     const of = async (id: string) =>
-      (await provider.check(over.inputs, { ...unknown, __references: { base: id } })).inputs;
+      (await provider.check(over.inputs, { ...unknown, __references: { base: { id } } })).inputs;
     expect(await of(base.id)).toEqual(over.inputs);
     expect((await of("something-else"))["base"]).toBe(UNKNOWN_TEXT);
     expect((await of(UNKNOWN_TEXT))["base"]).toBe(UNKNOWN_TEXT);
     const vm = await configured(at, "VirtualMachine");
     const disks = [{ path: "/dev/sdb" }, { volume: UNKNOWN_TEXT }];
-    const machine = { __provider: "stub", name: "web", disks, __references: { "disks.1.volume": over.id } };
+    const machine = { __provider: "stub", name: "web", disks, __references: { "disks.1.volume": { id: over.id } } };
     expect((await vm.check({}, machine)).inputs["disks"]).toMatchObject([
       { path: "/dev/sdb" },
       { volume: over.outs["path"] },

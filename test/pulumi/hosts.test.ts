@@ -41,6 +41,49 @@ exports.host = there.host;`;
       for (const name of ["a.json", "c.json"]) expect((await world(name)).Network).toEqual([]);
     });
 
+    it("moves what is declared from one host to another, together, and leaves nothing behind", async () => {
+      const program = (on: { readonly disk: string; readonly rest: string }) => `
+const a = new crossvisor.Host("a", { uri: "${at("a.json")}" });
+const b = new crossvisor.Host("b", { uri: "${at("b.json")}" });
+const lan = new crossvisor.Network("lan", { cidr: "192.168.50.0/24" }, { provider: ${on.rest} });
+const disk = new crossvisor.Volume("disk", { size: "1GiB", allowDataLoss: true }, { provider: ${on.disk} });
+const parts = { disks: [{ volume: disk }], networks: [{ network: lan }] };
+new crossvisor.VirtualMachine("web", parts, { provider: ${on.rest} });`;
+      const names = async (host: string) =>
+        (await Promise.all(["Network", "Volume", "VirtualMachine"].map(async (kind) => (await world(host))[kind])))
+          .flat()
+          .map(({ properties }) => properties.name);
+      await stack.program(program({ disk: "a", rest: "a" }));
+      await stack.up();
+      await stack.program(program({ disk: "b", rest: "a" }));
+      const apart = await stack.run(["preview", "--non-interactive"]);
+      expect(apart.code).not.toBe(0);
+      expect(apart.stdout).toContain(
+        `disks[0].volume value {<nil>} has a problem: is on another host, ${at("b.json")}`,
+      );
+
+      await stack.program(program({ disk: "b", rest: "b" }));
+      const preview = await stack.preview();
+      const said = preview.diagnostics?.map(({ message }) => message.trim());
+      for (const name of ["lan", "disk", "web"]) {
+        const step = preview.steps.find(({ urn }) => urn.endsWith(`::${name}`));
+        expect(step).toMatchObject({ op: "replace", replaceReasons: ["host"] });
+        const why = `host: ${at("a.json")} => ${at("b.json")}: needs a replacement (made anew there, deleted here)`;
+        expect(said).toContain(`${name}: ${why}`);
+      }
+      await stack.up();
+      expect(await names("a.json")).toEqual([]);
+      expect(await names("b.json")).toEqual(["lan", "disk", "web"]);
+      const { resources } = await stack.state();
+      const lan = resources.find(({ urn }) => urn.endsWith("::lan"));
+      await stack.up("--replace", lan?.urn ?? "");
+      expect(await names("b.json"), "a replacement on one host destroys nothing").toEqual(["lan", "disk", "web"]);
+      const same = await stack.run(["preview", "--refresh", "--expect-no-changes", "--non-interactive"]);
+      expect(same.code, same.stdout).toBe(0);
+      await stack.destroy();
+      expect(await names("b.json")).toEqual([]);
+    });
+
     it("previews resources of a host that is not known yet", async () => {
       await stack.program(`
 const first = new crossvisor.Network("first", { cidr: "192.168.50.0/24" });

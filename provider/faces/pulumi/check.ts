@@ -2,7 +2,7 @@ import { check as checkStatic } from "../../core/engine.js";
 import type { Problem } from "../../core/kind.js";
 import { type Fields, knownPart } from "../../core/values.js";
 import { toFailure, words } from "./failures.js";
-import { resolved } from "./references.js";
+import { elsewhere, resolved } from "./references.js";
 import { type AnyEngine, configured, type Inputs, type Session } from "./session.js";
 import { fingerprint, inputsOf, recorded, written } from "./state.js";
 
@@ -30,15 +30,16 @@ export async function checkInputs(s: Session, olds: Fields, news: Fields): Promi
   const declared: Fields = answer.inputs;
   const failures = answer.problems.map(failure);
   if (open instanceof Error) failures.push({ property: "", reason: open.message });
-
+  if (host !== undefined) failures.push(...elsewhere(sent, host.identity).map(failure));
   if (failures.length === 0 && host !== undefined && sent.urn !== undefined)
     failures.push(...clashes(s, { host: host.identity, urn: sent.urn, declared }));
 
   const past = Object.keys(olds).length === 0 ? undefined : recorded(s.kind, olds).declared;
   const key = fingerprint(declared);
-  const replacement = past === undefined && s.checked.get(key)?.compared === true;
-  if (!replacement) s.checked.set(key, { urn: sent.urn, before: past, compared: false });
-  if (failures.length === 0 && engine !== undefined && past === undefined && !replacement)
+  const replaced = past === undefined ? s.checked.get(key)?.compared : undefined;
+  if (replaced === undefined) s.checked.set(key, { urn: sent.urn, before: past, compared: undefined });
+  else s.kept.delete(replaced);
+  if (failures.length === 0 && engine !== undefined && past === undefined && replaced === undefined)
     failures.push(...(await examined(engine, declared)));
   return { inputs: inputsOf(s.kind, declared, { stub: sent.stub, host: host?.identity }), failures };
 }

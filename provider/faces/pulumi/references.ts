@@ -1,5 +1,5 @@
 import type { OpenHost } from "../../core/engine.js";
-import type { Kind } from "../../core/kind.js";
+import type { Kind, Problem } from "../../core/kind.js";
 import type { AnyProperty, Shape } from "../../core/schema.js";
 import { type Fields, isFields, isUnknown } from "../../core/values.js";
 import type { Entry } from "./state.js";
@@ -11,10 +11,10 @@ import type { Entry } from "./state.js";
  */
 export async function resolved(kind: Kind, { declared, references }: Entry, host: OpenHost): Promise<Fields> {
   let result: unknown = declared;
-  for (const [place, id] of Object.entries(references)) {
+  for (const [place, { id }] of Object.entries(references)) {
     const steps = place.split(".");
     const reference = propertyAt({ type: "object", fields: kind.properties }, steps)?.reference;
-    if (reference === undefined || typeof id !== "string" || !isUnknown(valueAt(declared, steps))) continue;
+    if (reference === undefined || id === undefined || !isUnknown(valueAt(declared, steps))) continue;
     const seen = await host
       .engine(reference.kind)
       .observe(id, {})
@@ -24,6 +24,14 @@ export async function resolved(kind: Kind, { declared, references }: Entry, host
   }
   return isFields(result) ? result : declared;
 }
+
+/** What is declared together and is not on one host, `host`: a path or an id would mean something else there, or nothing. */
+export const elsewhere = ({ references }: Entry, host: string): Problem[] =>
+  Object.entries(references).flatMap(([place, reference]) =>
+    reference.host === undefined || reference.host === host
+      ? []
+      : [{ path: place.replace(/\.(\d+)/g, "[$1]"), reason: `is on another host, ${reference.host}` }],
+  );
 
 function propertyAt(shape: Shape, [step, ...rest]: readonly string[]): AnyProperty | undefined {
   if (step === undefined) return undefined;

@@ -19,13 +19,16 @@ export interface World {
   readonly say: Say;
 }
 
+/** An object on a host, whichever entry of the state means it. */
+export type Place = `${string} ${string}`;
+
 /** What a check of this process found: the engine's next calls for the same declaration refer to it. */
 export interface Checked {
   readonly urn: string | undefined;
   /** Inputs before this operation; `undefined` for a resource that is new. */
   readonly before: Fields | undefined;
-  /** A comparison has seen it: a further check without a past is that of a replacement. */
-  compared: boolean;
+  /** What a comparison has seen it as: a further check without a past is that of a replacement. */
+  compared: Place | undefined;
 }
 
 /** The provider of one kind in one process. */
@@ -36,6 +39,12 @@ export interface Session extends World {
   /** What this process has checked last of each resource, by host and URN: two of them may mean the same thing. */
   readonly declared: Map<string, Map<string, Fields>>;
   /**
+   * What the program keeps: made by this process, or compared and not to be replaced. The engine may still delete it for
+   * an old entry of the state that means the same object: after a replacement that was not asked for here (`--replace`,
+   * `replaceOnChanges`), and when a resource comes back to a host where its deletion had failed.
+   */
+  readonly kept: Set<Place>;
+  /**
    * The process hands a provider out before `configure` has ended, and keeps it after a failure: every step waits for
    * this promise, which is set before anything else can run and keeps a rejection.
    */
@@ -45,7 +54,7 @@ export interface Session extends World {
 export function session(kind: Kind, world: World): Session {
   const ready = Promise.reject(new Failure("the provider was not configured"));
   ready.catch(() => undefined);
-  return { ...world, kind, checked: new Map(), declared: new Map(), ready };
+  return { ...world, kind, checked: new Map(), declared: new Map(), kept: new Set(), ready };
 }
 
 /** The configured host; `undefined` when a preview does not know it yet. */
@@ -63,6 +72,8 @@ export async function hostOf(s: Session, at: Entry): Promise<{ engine: AnyEngine
   const there = away ? await s.hosts.at({ ...settings, uri: String(at.host) }) : current;
   return { engine: there.engine(s.kind.name), identity: there.identity };
 }
+
+export const placeOf = (host: unknown, id: string): Place => `${String(host)} ${id}`;
 
 /** What a step may tell, with the name of the resource. */
 export const stepOf = (s: Session, at: Entry): Omit<Step, "made"> => ({

@@ -16,8 +16,15 @@ export interface Entry {
   readonly declared: Fields;
   /** What the host answered last, in the kind's names. */
   readonly outputs: Fields;
-  /** Ids of the resources that stand for values, by place (`disks.0.volume`), as far as they are known; only in what a program sends. */
-  readonly references: Fields;
+  /** The resources that stand for values, by place (`disks.0.volume`); only in what a program sends. */
+  readonly references: Readonly<Record<string, Reference>>;
+}
+
+/** A resource that stands for a value, as far as a preview knows it. */
+export interface Reference {
+  readonly id: string | undefined;
+  /** Identity of the host it is on. */
+  readonly host: string | undefined;
 }
 
 const STUB = "__provider";
@@ -35,11 +42,17 @@ export function written(sent: Fields): Entry {
     urn: typeof urn === "string" ? urn : undefined,
     declared: mapFields(rest, decode),
     outputs: {},
-    references: isFields(references) ? mapFields(references, known) : {},
+    references: isFields(references) ? mapFields(references, reference) : {},
   };
 }
 
-const known = (id: unknown): unknown => (typeof id === "string" && id !== UNKNOWN_TEXT ? id : undefined);
+const reference = (sent: unknown): Reference => {
+  const { id, host }: Fields = isFields(sent) ? sent : {};
+  return { id: known(id), host: known(host) };
+};
+
+const known = (text: unknown): string | undefined =>
+  typeof text === "string" && text !== UNKNOWN_TEXT ? text : undefined;
 
 /** Checked inputs or recorded outputs: what is a property of the kind and was declared. */
 export function recorded(kind: Kind, sent: Fields): Entry {

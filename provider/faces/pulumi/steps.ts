@@ -2,7 +2,7 @@ import { PartialFailure } from "../../core/engine.js";
 import { type Fields, hasUnknown, mapFields } from "../../core/values.js";
 import { type Differing, type DiffResult, difference } from "./difference.js";
 import { Unfinished } from "./failures.js";
-import { hostOf, type Inputs, type Session, stepOf } from "./session.js";
+import { hostOf, type Inputs, nameOf, placeOf, type Session, stepOf } from "./session.js";
 import { type Entry, fingerprint, inputsOf, outputsOf, recorded } from "./state.js";
 
 export interface ReadResult {
@@ -15,11 +15,14 @@ export interface ReadResult {
 export async function diff(s: Session, id: string, olds: Fields, news: Fields): Promise<DiffResult> {
   const [was, will] = [recorded(s.kind, olds), recorded(s.kind, news)];
   const known = s.checked.get(fingerprint(will.declared));
-  if (known) known.compared = true;
+  const place = placeOf(was.host, id);
+  if (known) known.compared = place;
   // A refresh compares too, without a check and with the roles turned: the engine's own comparison says all there is.
   else if (!hasUnknown(will.declared)) return {};
   const at: Differing = { id, kind: s.kind, was, will, before: known?.before, spoken: known !== undefined };
   const { result, lines } = await difference(at, (await hostOf(s, will)).engine);
+  if (result.replaces === undefined) s.kept.add(place);
+  else s.kept.delete(place);
   for (const { line, severity } of lines) await s.say(line, known?.urn, severity);
   return result;
 }
@@ -29,8 +32,10 @@ export async function create(s: Session, sent: Fields): Promise<{ id: string; ou
   const { engine, identity } = await hostOf(s, at);
   try {
     const kept = await engine.create(at.declared as Inputs, stepOf(s, at));
+    s.kept.add(placeOf(identity, kept.id));
     return { id: kept.id, outs: outputsOf(s.kind, kept, { ...at, host: identity }) };
   } catch (error) {
+    if (error instanceof PartialFailure) s.kept.add(placeOf(identity, error.id));
     throw unfinished(s, error, at, {});
   }
 }
@@ -57,9 +62,14 @@ export async function update(s: Session, id: string, olds: Fields, news: Fields)
   }
 }
 
+/** What the program keeps stays, with a word about it: see `Session.kept`. */
 export async function remove(s: Session, id: string, props: Fields): Promise<void> {
   const at = recorded(s.kind, props);
-  const { engine } = await hostOf(s, at);
+  const { engine, identity } = await hostOf(s, at);
+  if (s.kept.has(placeOf(identity, id))) {
+    const line = `${nameOf(s.kind, at)}: stays on ${identity}, because the program still declares it; \`deleteBeforeReplace: true\` among its options makes it anew`;
+    return s.say(line, s.checked.get(fingerprint(at.declared))?.urn, "warning");
+  }
   await engine.remove(id, at.declared as Inputs, stepOf(s, at));
 }
 
