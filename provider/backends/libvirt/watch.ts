@@ -74,7 +74,13 @@ export class Watch {
 }
 
 /** Events that can wake a sleeper; those of the life cycle always do. */
-type Wanted = "domainLifecycle" | "deviceRemoved" | "deviceRemovalFailed" | "balloonChange" | "agentLifecycle";
+type Wanted =
+  | "domainLifecycle"
+  | "trayChange"
+  | "deviceRemoved"
+  | "deviceRemovalFailed"
+  | "balloonChange"
+  | "agentLifecycle";
 
 export interface Limits {
   readonly timeoutMs: number;

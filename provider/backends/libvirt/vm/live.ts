@@ -1,29 +1,19 @@
-import type { Change, Step } from "../../../core/driver.js";
-import { isProviderError, ProviderError } from "../../../core/errors.js";
-import type { LibvirtHost } from "../host.js";
+import type { Change } from "../../../core/driver.js";
+import { ProviderError } from "../../../core/errors.js";
 import { NAMESPACE } from "../identity.js";
 import { Affect, MetadataType } from "../rpc/flags.js";
 import { domains } from "../rpc/procedures/domain.js";
 import { domainChange } from "../rpc/procedures/domain-change.js";
-import type { DomainRef } from "../rpc/types.js";
-import { attribute, attributeAt, type Element, parseXml, toText, write } from "../xml.js";
+import { attributeAt, toText, write } from "../xml.js";
 import { isPaused } from "./balloon.js";
 import { notesOf } from "./definition.js";
-import { cdTree, diskTree, nicTree } from "./devices.js";
-import { editNic, setMedium } from "./edit.js";
+import { diskTree, nicTree } from "./devices.js";
+import { editNic } from "./edit.js";
+import { changeMedium } from "./medium.js";
 import { bareTree, readNotes } from "./notes.js";
-import { diskAt, macOf, nicAt, ourDisks, ourNics, sourceOf, targetOf } from "./ours.js";
-import { CD_DRIVE, type Drive, type Nic, type Resolved, SEED_DRIVE, type Seed } from "./types.js";
-
-/** How long a guest may take to let go of a device, or to take or give memory, in milliseconds. */
-const GUEST_MS = 30_000;
-
-export interface Running {
-  readonly host: LibvirtHost;
-  readonly dom: DomainRef;
-  readonly machine: Resolved;
-  readonly step: Step;
-}
+import { diskAt, macOf, nicAt, ourDisks, ourNics, targetOf } from "./ours.js";
+import { detach, GUEST_MS, liveXml, type Running } from "./running.js";
+import { CD_DRIVE, type Nic, SEED_DRIVE, type Seed } from "./types.js";
 
 export interface Wanted {
   readonly changes: readonly Change[];
@@ -46,7 +36,8 @@ export async function applyLive(
     done(property);
   }
   const { path } = running.machine.seed ?? {};
-  if (path !== seed?.path || changes.some((c) => c.property === "cloudInit")) await swap(running, SEED_DRIVE, path);
+  if (path !== seed?.path || changes.some((c) => c.property === "cloudInit"))
+    await changeMedium(running, SEED_DRIVE, path);
   done(SEED);
 }
 
@@ -72,7 +63,7 @@ const APPLY: Readonly<Record<string, (running: Running) => Promise<void>>> = {
   memory: setMemory,
   disks: reconcileDisks,
   networks: reconcileNics,
-  cdrom: (running) => swap(running, CD_DRIVE, running.machine.inputs.cdrom),
+  cdrom: (running) => changeMedium(running, CD_DRIVE, running.machine.inputs.cdrom),
 };
 
 async function noteLive({ host, dom, machine }: Running): Promise<void> {
@@ -121,9 +112,6 @@ async function setMemory({ host, dom, machine, step }: Running): Promise<void> {
     });
 }
 
-export const liveXml = async ({ host, dom }: Pick<Running, "host" | "dom">): Promise<Element> =>
-  parseXml(await host.session.call(domains.xml, { dom, flags: 0 }), "the running machine");
-
 async function reconcileDisks(running: Running): Promise<void> {
   const { host, dom, machine } = running;
   const live = await liveXml(running);
@@ -160,59 +148,4 @@ async function plug(running: Running, nic: Nic): Promise<void> {
   editNic(there, nic);
   if (toText(there) !== before)
     await host.session.call(domainChange.updateDevice, { dom, xml: toText(there), flags: Affect.live });
-}
-
-/** An "OK" of the daemon only says that the guest was asked: what counts is that the device has left the live XML. */
-async function detach(
-  running: Running,
-  device: Element,
-  what: string,
-  look: (live: Element) => Element | undefined,
-): Promise<void> {
-  const { host, dom, step } = running;
-  try {
-    await host.session.call(domainChange.detachDevice, { dom, xml: toText(device), flags: Affect.live });
-  } catch (error) {
-    if (!isProviderError(error, "dropped", "timeout")) throw error;
-  }
-  const gone = async () => (look(await liveXml(running)) === undefined ? true : undefined);
-  if (
-    await host.watch.until(dom.uuid, gone, {
-      timeoutMs: GUEST_MS,
-      every: 2000,
-      events: ["deviceRemoved", "deviceRemovalFailed"],
-      signal: step.signal,
-    })
-  )
-    return;
-  throw new ProviderError("timeout", `the guest did not release ${what} within ${GUEST_MS / 1000} s`, {
-    hint: "Stop using it in the guest and try again, or stop the machine first.",
-  });
-}
-
-/** How often a guest may close a tray that was just opened for it. */
-const TRAYS = 5;
-
-/** Changes the medium of a CD drive. A guest that looks at the drive right then closes its tray: it is opened again. */
-async function swap(running: Running, drive: Drive, path: string | undefined): Promise<void> {
-  const { host, dom, machine } = running;
-  for (let tray = 1; ; tray++) {
-    const live = await liveXml(running);
-    const there = diskAt(live, drive);
-    if (there === undefined) {
-      const xml = path !== undefined && write(cdTree(drive, path, machine.inputs.guest));
-      // An adopted machine may lack the drive.
-      if (xml) await host.session.call(domainChange.attachDevice, { dom, xml, flags: Affect.live });
-      return;
-    }
-    if (sourceOf(there) === path || attribute(there, "device") !== "cdrom") return;
-    setMedium(live, drive, path, machine.inputs.guest);
-    try {
-      await host.session.call(domainChange.updateDevice, { dom, xml: toText(there), flags: Affect.live });
-      return;
-    } catch (error) {
-      const again = isProviderError(error, "dropped") || (error instanceof Error && /tray/i.test(error.message));
-      if (!again || tray >= TRAYS) throw error;
-    }
-  }
 }

@@ -9,10 +9,11 @@ import { attribute, type Element, find, parseXml, toText } from "../xml.js";
 import { begin } from "./begin.js";
 import { driveFault, edit } from "./edit.js";
 import { runs } from "./effects.js";
-import { applyLive, liveXml, SEED } from "./live.js";
+import { applyLive, SEED } from "./live.js";
 import { type Notes, readNotes } from "./notes.js";
 import { pause, resume, stop } from "./power.js";
 import { chooseVirtualisation, resolveDisks, resolveNics } from "./resolve.js";
+import { liveXml } from "./running.js";
 import { deleteSeed, seedFor } from "./seed.js";
 import { explainingStart } from "./start-error.js";
 import {

@@ -3,8 +3,8 @@ import { ProviderError } from "../../../core/errors.js";
 import type { LibvirtHost } from "../host.js";
 import { domainRef, type NetworkRef } from "../rpc/types.js";
 import { type Addresses, chosen, leasesOf, ofAgent } from "./addresses.js";
-import { liveXml } from "./live.js";
 import { agentConnected } from "./power.js";
+import { liveXml } from "./running.js";
 import type { Nic, Resolved } from "./types.js";
 
 /** No event announces a lease, so it is asked for this often while somebody waits. Milliseconds. */

@@ -49,6 +49,8 @@ export const events = {
   /** `event` is a `DomainEvent`; the meaning of `detail` depends on it. */
   domainLifecycle: ofDomain(0, 318, struct({ dom: domain, event: int, detail: int })),
   domainReboot: ofDomain(1, 319, struct({ dom: domain })),
+  /** `reason`: 0 opened, 1 closed. */
+  trayChange: ofDomain(10, 328, struct({ dom: domain, alias: str, reason: int })),
   /** `actual` in KiB. */
   balloonChange: ofDomain(13, 331, struct({ dom: domain, actual: size })),
   deviceRemoved: ofDomain(15, 333, alias),
