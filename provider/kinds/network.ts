@@ -78,10 +78,14 @@ const properties = {
     onChange: "restart",
   }),
   bridge: text({
-    doc: "Name of the host's bridge; required for `bridged`, where it must exist already. Default for the other modes: chosen by the host.",
+    doc: "Name of the host's bridge, or of the network adapter that the host makes one of; required for `bridged`, where it must exist already. Default for the other modes: chosen by the host.",
     onChange: "restart",
-    check: (v) =>
-      /^[A-Za-z0-9_.-]{1,15}$/.test(v) ? undefined : "must be an interface name of 1 to 15 letters, digits, _ . -",
+    check: checkName,
+  }),
+  allowInterruption: flag({
+    doc: "The explicit word without which `bridged` never makes a bridge of a network adapter, or gives one back: the host's own connections over it break off for some seconds. Means nothing where the bridge is there already.",
+    default: false,
+    policy: true,
   }),
   autostart: flag({ doc: "Start it when the host starts.", default: true, examples: [true, false] }),
   active: flag({

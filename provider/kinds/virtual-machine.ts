@@ -28,7 +28,11 @@ const disk = object(
       onChange: "restart",
       keep: true,
     }),
-    bus: choice(["virtio", "scsi", "sata"], { doc: "How the guest sees it.", default: "virtio", onChange: "restart" }),
+    bus: choice(["virtio", "scsi", "sata"], {
+      doc: "How the guest sees it; `virtio`: the host's own fast way.",
+      default: "virtio",
+      onChange: "restart",
+    }),
     readOnly: flag({ doc: "The guest cannot write to it.", default: false, onChange: "restart" }),
   },
   { doc: "One disk." },
@@ -57,7 +61,15 @@ const nic = object(
       keep: true,
       check: checkIPv4,
     }),
-    model: choice(["virtio", "e1000e"], { doc: "The device that the guest sees.", default: "virtio" }),
+    vlan: integer({
+      doc: "VLAN that its packets are in, 1 to 4094; the guest sees them untagged. Default: none.",
+      min: 1,
+      max: 4094,
+    }),
+    model: choice(["virtio", "e1000e"], {
+      doc: "The device that the guest sees; `virtio`: the host's own fast one.",
+      default: "virtio",
+    }),
     connected: flag({ doc: "Whether the cable is plugged in.", default: true }),
   },
   { doc: "One network interface." },
@@ -115,6 +127,32 @@ const waitForAddress = object(
   },
 );
 
+const dynamicMemory = object(
+  {
+    minimum: bytes({
+      doc: "Least that the guest is left with. Default: `memory`.",
+      min: 16 * MIB,
+      multipleOf: MIB,
+    }),
+    maximum: bytes({
+      doc: "Most that the guest is given.",
+      required: true,
+      min: 16 * MIB,
+      multipleOf: MIB,
+    }),
+    buffer: integer({
+      doc: "Memory held ready, in percent of what the guest uses, 5 to 2000.",
+      default: 20,
+      min: 5,
+      max: 2000,
+    }),
+  },
+  {
+    doc: "The host gives and takes memory as the guest needs it; `memory` is what it starts with.",
+    onChange: "restart",
+  },
+);
+
 const properties = {
   ...common,
   name: text({
@@ -160,6 +198,7 @@ const properties = {
     keep: true,
     onChange: "restart",
   }),
+  dynamicMemory,
   firmware: choice(["uefi", "bios"], { doc: "Firmware that boots the guest.", default: "uefi", onChange: "restart" }),
   secureBoot: flag({ doc: "Only signed boot loaders start. Needs `uefi`.", default: false, onChange: "restart" }),
   tpm: flag({ doc: "A TPM 2.0. Taking it away destroys its contents.", default: false, onChange: "restart" }),
@@ -232,8 +271,20 @@ export const VirtualMachine = kind({
       : undefined,
 });
 
-function sizeRules({ cpus, maxCpus, memory, maxMemory, firmware, secureBoot }: Declared): Problem[] {
+function sizeRules({
+  cpus,
+  maxCpus,
+  memory,
+  maxMemory,
+  dynamicMemory: dynamic,
+  firmware,
+  secureBoot,
+}: Declared): Problem[] {
   const problems: Problem[] = [];
+  if (memory !== undefined && dynamic?.minimum !== undefined && dynamic.minimum > memory)
+    problems.push({ path: "dynamicMemory.minimum", reason: "must not be larger than memory" });
+  if (memory !== undefined && dynamic?.maximum !== undefined && dynamic.maximum < memory)
+    problems.push({ path: "dynamicMemory.maximum", reason: "must be at least as large as memory" });
   if (cpus !== undefined && maxCpus !== undefined && maxCpus < cpus)
     problems.push({ path: "maxCpus", reason: `must be at least cpus, which is ${cpus}` });
   if (memory !== undefined && maxMemory !== undefined && maxMemory < memory)

@@ -130,11 +130,17 @@ export interface NetworkArgs {
    */
   readonly mtu?: pulumi.Input<number> | undefined;
   /**
-   * Name of the host's bridge; required for `bridged`, where it must exist already. Default for the other modes: chosen by the host.
+   * Name of the host's bridge, or of the network adapter that the host makes one of; required for `bridged`, where it must exist already. Default for the other modes: chosen by the host.
    *
    * A change may need a restart.
    */
   readonly bridge?: pulumi.Input<string> | undefined;
+  /**
+   * The explicit word without which `bridged` never makes a bridge of a network adapter, or gives one back: the host's own connections over it break off for some seconds. Means nothing where the bridge is there already.
+   *
+   * Default: false.
+   */
+  readonly allowInterruption?: pulumi.Input<boolean> | undefined;
   /**
    * Start it when the host starts.
    *
@@ -161,6 +167,7 @@ const FACTS: KindFacts = {
     "dns",
     "mtu",
     "bridge",
+    "allowInterruption",
     "autostart",
     "active",
     "gateway",
@@ -198,8 +205,10 @@ export class Network extends HostResource {
   declare readonly dns: pulumi.Output<NetworkDns | undefined>;
   /** Largest packet, in bytes, 576 to 65535. Default: the host's. */
   declare readonly mtu: pulumi.Output<number | undefined>;
-  /** Name of the host's bridge; required for `bridged`, where it must exist already. Default for the other modes: chosen by the host. */
+  /** Name of the host's bridge, or of the network adapter that the host makes one of; required for `bridged`, where it must exist already. Default for the other modes: chosen by the host. */
   declare readonly bridge: pulumi.Output<string | undefined>;
+  /** The explicit word without which `bridged` never makes a bridge of a network adapter, or gives one back: the host's own connections over it break off for some seconds. Means nothing where the bridge is there already. */
+  declare readonly allowInterruption: pulumi.Output<boolean>;
   /** Start it when the host starts. */
   declare readonly autostart: pulumi.Output<boolean>;
   /** Whether it runs. */

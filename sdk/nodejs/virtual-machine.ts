@@ -4,6 +4,20 @@ import { HostResource, type KindFacts, typeOf } from "./resource.js";
 import type { Network } from "./network.js";
 import type { Volume } from "./volume.js";
 
+/** The host gives and takes memory as the guest needs it; `memory` is what it starts with. */
+export interface VirtualMachineDynamicMemoryArgs {
+  /** Least that the guest is left with. Default: `memory`. */
+  readonly minimum?: pulumi.Input<number | string> | undefined;
+  /** Most that the guest is given. */
+  readonly maximum: pulumi.Input<number | string>;
+  /**
+   * Memory held ready, in percent of what the guest uses, 5 to 2000.
+   *
+   * Default: 20.
+   */
+  readonly buffer?: pulumi.Input<number> | undefined;
+}
+
 /** One disk. */
 export interface VirtualMachineDiskArgs {
   /** Identity of the disk in this list: it stays the same disk when the list's order changes. Default: `disk` and its place. */
@@ -27,7 +41,7 @@ export interface VirtualMachineDiskArgs {
    */
   readonly format?: pulumi.Input<"qcow2" | "raw" | "vhdx"> | undefined;
   /**
-   * How the guest sees it.
+   * How the guest sees it; `virtio`: the host's own fast way.
    *
    * Default: "virtio". A change may need a restart.
    */
@@ -52,8 +66,10 @@ export interface VirtualMachineNetworkArgs {
   readonly mac?: pulumi.Input<string> | undefined;
   /** Wanted IPv4 address; on a network with `managed` addressing. Default: allotted. */
   readonly address?: pulumi.Input<string> | undefined;
+  /** VLAN that its packets are in, 1 to 4094; the guest sees them untagged. Default: none. */
+  readonly vlan?: pulumi.Input<number> | undefined;
   /**
-   * The device that the guest sees.
+   * The device that the guest sees; `virtio`: the host's own fast one.
    *
    * Default: "virtio".
    */
@@ -122,6 +138,16 @@ export interface VirtualMachineWaitForAddressArgs {
   readonly timeout?: pulumi.Input<number | string> | undefined;
 }
 
+/** The host gives and takes memory as the guest needs it; `memory` is what it starts with. */
+export interface VirtualMachineDynamicMemory {
+  /** Least that the guest is left with. Default: `memory`. */
+  readonly minimum?: number | undefined;
+  /** Most that the guest is given. */
+  readonly maximum: number;
+  /** Memory held ready, in percent of what the guest uses, 5 to 2000. */
+  readonly buffer: number;
+}
+
 /** One disk. */
 export interface VirtualMachineDisk {
   /** Identity of the disk in this list: it stays the same disk when the list's order changes. Default: `disk` and its place. */
@@ -132,7 +158,7 @@ export interface VirtualMachineDisk {
   readonly path?: string | undefined;
   /** Format of the file. Default: what the host says of it. */
   readonly format?: "qcow2" | "raw" | "vhdx" | undefined;
-  /** How the guest sees it. */
+  /** How the guest sees it; `virtio`: the host's own fast way. */
   readonly bus: "virtio" | "scsi" | "sata";
   /** The guest cannot write to it. */
   readonly readOnly: boolean;
@@ -150,7 +176,9 @@ export interface VirtualMachineNetwork {
   readonly mac?: string | undefined;
   /** Wanted IPv4 address; on a network with `managed` addressing. Default: allotted. */
   readonly address?: string | undefined;
-  /** The device that the guest sees. */
+  /** VLAN that its packets are in, 1 to 4094; the guest sees them untagged. Default: none. */
+  readonly vlan?: number | undefined;
+  /** The device that the guest sees; `virtio`: the host's own fast one. */
   readonly model: "virtio" | "e1000e";
   /** Whether the cable is plugged in. */
   readonly connected: boolean;
@@ -225,6 +253,12 @@ export interface VirtualMachineArgs {
    * A change may need a restart.
    */
   readonly maxMemory?: pulumi.Input<number | string> | undefined;
+  /**
+   * The host gives and takes memory as the guest needs it; `memory` is what it starts with.
+   *
+   * A change may need a restart.
+   */
+  readonly dynamicMemory?: pulumi.Input<VirtualMachineDynamicMemoryArgs> | undefined;
   /**
    * Firmware that boots the guest.
    *
@@ -303,6 +337,7 @@ const FACTS: KindFacts = {
     "maxCpus",
     "memory",
     "maxMemory",
+    "dynamicMemory",
     "firmware",
     "secureBoot",
     "tpm",
@@ -360,6 +395,8 @@ export class VirtualMachine extends HostResource {
   declare readonly memory: pulumi.Output<number>;
   /** How far `memory` can grow without a restart. Default: `memory` when it is made. The guest needs a balloon driver to give memory back. */
   declare readonly maxMemory: pulumi.Output<number | undefined>;
+  /** The host gives and takes memory as the guest needs it; `memory` is what it starts with. */
+  declare readonly dynamicMemory: pulumi.Output<VirtualMachineDynamicMemory | undefined>;
   /** Firmware that boots the guest. */
   declare readonly firmware: pulumi.Output<"uefi" | "bios">;
   /** Only signed boot loaders start. Needs `uefi`. */

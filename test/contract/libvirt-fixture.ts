@@ -113,5 +113,12 @@ function splitter(onFrame: (frame: Buffer) => void): (data: Buffer) => void {
   };
 }
 
+/** What every libvirt host refuses at preview. */
+export const lacking: Readonly<Record<string, string>> = {
+  "VirtualMachine > changes dynamicMemory in place": "libvirt moves no memory by itself; refused by name at preview",
+  "VirtualMachine > changes networks (vlan) in place":
+    "libvirt tags packets on Open vSwitch and newer bridges only; refused by name at preview",
+};
+
 /** No guest system answers here: a shutdown is forced after a second. */
 export const quickly: Words = { shutdown: { method: "acpi", timeout: 1, onTimeout: "force" } };

@@ -1,7 +1,7 @@
 import { describe, test } from "vitest";
 import { requirements } from "../hosts/requirements.js";
 import { contract } from "./contract.js";
-import { libvirtFixture, quickly } from "./libvirt-fixture.js";
+import { lacking, libvirtFixture, quickly } from "./libvirt-fixture.js";
 
 const missing = requirements();
 
@@ -10,6 +10,7 @@ const RESIZE = "the test driver cannot resize volumes; the QEMU driver's contrac
 const MARKS = "the test driver keeps no secrets, which mark volumes as ours, so one that exists is refused";
 
 const deviations: Readonly<Record<string, string>> = {
+  ...lacking,
   "StoragePool > keeps its volumes when it leaves the list":
     "the test driver has no files: a pool's volumes go with it",
   "Volume > makes one when it is created twice": MARKS,

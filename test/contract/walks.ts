@@ -117,6 +117,10 @@ const nics: Readonly<Record<string, Walk>> = {
     const nic = { name: "nic0", network: (await stand.shared("Network")).id };
     return [{ networks: [{ ...nic, model: "e1000e" }] }, { networks: [nic] }];
   },
+  "networks (vlan)": async (stand) => {
+    const nic = { name: "nic0", network: (await stand.shared("Network")).id };
+    return [{ networks: [{ ...nic, vlan: 7 }] }, { networks: [{ ...nic, vlan: 8 }] }, { networks: [nic] }];
+  },
   "networks (mac)": async (stand) => {
     const nic = { name: "nic0", network: (await stand.shared("Network")).id };
     return [{ networks: [{ ...nic, mac: "52:54:00:bb:00:01" }] }, { networks: [{ ...nic, mac: "52:54:00:bb:00:02" }] }];
@@ -133,6 +137,12 @@ const machine: Readonly<Record<string, Walk>> = {
   description,
   tags: through("tags", { a: "1" }, { a: "2", b: "3" }, { b: "3" }, undefined),
   cpus: through("cpus", 2, 1, 3),
+  dynamicMemory: through(
+    "dynamicMemory",
+    { maximum: "4GiB" },
+    { minimum: "32MiB", maximum: "2GiB", buffer: 50 },
+    undefined,
+  ),
   maxCpus: through("maxCpus", 2, 4, 3),
   memory: through("memory", "96MiB", "64MiB"),
   maxMemory: through("maxMemory", "128MiB", "192MiB"),

@@ -53,6 +53,7 @@ const nics = (g: Ground, name: string): readonly Entry[] => {
     { at: "networks[].bridge", with: bare, values: [g.bridges[0], g.bridges[1]] },
     { at: "networks[].mac", values: ["52:54:00:cc:00:01", "52:54:00:cc:00:02"], guest: true },
     { at: "networks[].address", values: [addressIn(g.cidrs[1], first), addressIn(g.cidrs[1], first + 1)] },
+    { at: "networks[].vlan", values: [100, 200] },
     { at: "networks[].model", values: ["e1000e", "virtio"], guest: true },
     { at: "networks[].connected", values: [false, true] },
   ];
@@ -104,6 +105,10 @@ const sizes: readonly Entry[] = [
   { at: "memory", absent: { memory: "64MiB" }, values: ["96MiB", "128MiB"], fresh: true },
   { at: "memory (up to maxMemory)", with: { maxMemory: "1GiB" }, values: ["64MiB", "96MiB"] },
   { at: "maxMemory", values: ["128MiB", "192MiB"] },
+  { at: "dynamicMemory", values: [{ maximum: "128MiB" }, { maximum: "192MiB" }] },
+  { at: "dynamicMemory.minimum", with: { dynamicMemory: { maximum: "1GiB" } }, values: ["32MiB", "48MiB"] },
+  { at: "dynamicMemory.maximum", with: { dynamicMemory: { minimum: "32MiB" } }, values: ["128MiB", "192MiB"] },
+  { at: "dynamicMemory.buffer", with: { dynamicMemory: { maximum: "1GiB" } }, values: [10, 50] },
 ];
 
 export const machine: Table = {

@@ -50,6 +50,7 @@ export const network: Table = {
     ...dns,
     { at: "mtu", values: [1400, 1450] },
     { at: "bridge", values: ["cvr-matrix0", "cvr-matrix1"] },
+    { at: "allowInterruption", values: [true, false] },
     { at: "autostart", values: [false, true] },
     { at: "active", values: [false, true], states: ["active"] },
   ],

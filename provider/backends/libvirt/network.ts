@@ -1,6 +1,7 @@
 import { project } from "../../core/compare.js";
 import type { Driver, Step, Verdict } from "../../core/driver.js";
 import { isProviderError, ProviderError } from "../../core/errors.js";
+import type { Problem } from "../../core/kind.js";
 import { plan } from "../../core/plan.js";
 import type { Kinds } from "../../kinds/index.js";
 import { Network } from "../../kinds/network.js";
@@ -28,6 +29,12 @@ const LIVE: Verdict = { effect: "live" };
 const restarts = (now: ObservedNetwork | undefined, wanted: NetworkInputs, because = BECAUSE): Verdict =>
   now?.outputs.active === false || wanted.active === false ? LIVE : { ...RESTARTS, because };
 
+/** What Linux takes for the name of an interface. */
+const deviceProblem = (path: string, name: string): readonly Problem[] =>
+  /^[A-Za-z0-9_.-]{1,15}$/.test(name)
+    ? []
+    : [{ path, reason: "must be an interface name of 1 to 15 letters, digits, _ . -" }];
+
 /** Networks of a libvirt host. The id is the UUID. */
 export const network: Driver<Kinds["Network"], LibvirtHost> = {
   support: {
@@ -42,9 +49,11 @@ export const network: Driver<Kinds["Network"], LibvirtHost> = {
     dns: true,
     mtu: true,
     bridge: true,
+    allowInterruption: true,
     autostart: true,
     active: true,
   },
+  limits: ({ bridge }) => (bridge === undefined ? [] : deviceProblem("bridge", bridge)),
   effects: {
     mode: (_change, now, wanted) => restarts(now, wanted),
     cidr: (_change, now, wanted) => restarts(now, wanted),

@@ -1,4 +1,5 @@
 import type { Driver } from "../../core/driver.js";
+import type { Problem } from "../../core/kind.js";
 import { formatLimits } from "./formats.js";
 import type { LibvirtHost } from "./host.js";
 import { listed } from "./inventory.js";
@@ -7,8 +8,26 @@ import { effects } from "./vm/effects.js";
 import { examine } from "./vm/examine.js";
 import { observe } from "./vm/observe.js";
 import { remove } from "./vm/remove.js";
-import type { Machine } from "./vm/types.js";
+import type { Machine, MachineInputs } from "./vm/types.js";
 import { update } from "./vm/update.js";
+
+type Declared = Partial<MachineInputs>;
+type Disk = Partial<NonNullable<Declared["disks"]>[number]>;
+type Nic = Partial<NonNullable<Declared["networks"]>[number]>;
+
+const limits = ({ disks = [], networks = [] }: Declared): readonly Problem[] => [
+  ...disks.flatMap((disk: Disk | undefined, i) => formatLimits(`disks[${i}].format`, disk?.format)),
+  ...networks.flatMap((nic: Nic | undefined, i) =>
+    nic?.vlan === undefined
+      ? []
+      : [
+          {
+            path: `networks[${i}].vlan`,
+            reason: "must not be given on this host: its bridges tag nothing; make a bridge over the VLAN's interface",
+          },
+        ],
+  ),
+];
 
 /** Virtual machines are libvirt domains; their id is the domain's UUID. */
 export const virtualMachine: Driver<Machine, LibvirtHost> = {
@@ -22,6 +41,7 @@ export const virtualMachine: Driver<Machine, LibvirtHost> = {
     maxCpus: true,
     memory: true,
     maxMemory: true,
+    dynamicMemory: "not supported: the host moves no memory by itself; set maxMemory, and change memory while it runs",
     firmware: true,
     secureBoot: true,
     tpm: true,
@@ -38,10 +58,7 @@ export const virtualMachine: Driver<Machine, LibvirtHost> = {
     allowSnapshotLoss: true,
     waitForAddress: true,
   },
-  limits: ({ disks = [] }) =>
-    disks.flatMap((disk: Partial<(typeof disks)[number]> | undefined, i) =>
-      formatLimits(`disks[${i}].format`, disk?.format),
-    ),
+  limits,
   effects,
   list: async ({ inventory }) => listed(await inventory.domains()),
   examine,

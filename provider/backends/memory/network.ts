@@ -76,6 +76,7 @@ export const network = driver(Network, {
     dns: true,
     mtu: true,
     bridge: true,
+    allowInterruption: true,
     autostart: true,
     active: true,
   },

@@ -90,6 +90,7 @@ export const virtualMachine = driver(VirtualMachine, {
     maxCpus: true,
     memory: true,
     maxMemory: true,
+    dynamicMemory: true,
     firmware: true,
     secureBoot: true,
     tpm: true,
