@@ -1,10 +1,12 @@
 import { getCiphers } from "node:crypto";
+import { connect as connectSocket, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import ssh2, { type CipherAlgorithm, type Client, type ConnectConfig } from "ssh2";
 import { ProviderError } from "../core/errors.js";
 import { hostKeyJudge } from "./host-key.js";
 import { type AuthLog, authHandler, collectCredentials } from "./ssh-auth.js";
 import { connectError, nameOf, type SshError } from "./ssh-errors.js";
+import { gather } from "./ssh-gather.js";
 import type { Hop } from "./ssh-options.js";
 
 /** A chain of logged-in connections; streams are opened on the last one. */
@@ -50,8 +52,6 @@ async function login(hop: Hop, { sock, through, signal }: Way): Promise<Client> 
   const log: AuthLog = { tried: [], offered: [] };
   let refused: ProviderError | undefined;
   const config: ConnectConfig = {
-    host: hop.host,
-    port: hop.port,
     username: hop.user,
     readyTimeout: hop.connectTimeout,
     keepaliveInterval: hop.keepalive,
@@ -67,7 +67,6 @@ async function login(hop: Hop, { sock, through, signal }: Way): Promise<Client> 
         },
       );
     },
-    ...(sock === undefined ? {} : { sock }),
   };
   const client = new ssh2.Client();
   return new Promise((resolve, reject) => {
@@ -91,8 +90,14 @@ async function login(hop: Hop, { sock, through, signal }: Way): Promise<Client> 
       client.setNoDelay(true);
       resolve(client);
     });
-    client.connect(config);
+    client.connect({ ...config, sock: sock ?? gatheringSocket(hop) });
   });
+}
+
+function gatheringSocket({ host, port }: Hop): Socket {
+  const socket = connectSocket({ host, port });
+  gather(socket);
+  return socket;
 }
 
 /** AES-GCM first: hardware does it in one pass. ssh2's own order depends on its native addon. */
