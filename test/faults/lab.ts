@@ -68,7 +68,7 @@ export async function openLab(driver: Driver, over: "socket" | "ssh" = "socket")
     ssh: (how) => ssh?.[how](),
   });
   if (over === "ssh") ssh = await sshWay();
-  const config = ssh?.config(proxy.socket) ?? { "crossvisor:uri": `${driver}?socket=${proxy.socket}` };
+  const config = ssh?.config(driver, proxy.socket) ?? { "crossvisor:uri": `${driver}?socket=${proxy.socket}` };
   const made = (limits: Limits) => new ProviderProcess(config, async (at) => libvirtWithin(limits).host(at));
   const stack = { now: new Stack() };
   const look = () => inventory(session, daemon.pools);

@@ -7,4 +7,4 @@ const missing = requirements();
 
 if (missing !== undefined)
   describe("faults on QEMU", () => test.skip(`needs a libvirt host: ${missing}`, () => undefined));
-else part("faults on QEMU", { driver: "qemu:///system", over: "socket", faults: FAULTS, sampled: 2 });
+else part("faults on QEMU", { driver: "qemu:///system", over: "socket", faults: FAULTS, sampled: { trials: 2 } });

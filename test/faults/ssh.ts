@@ -5,20 +5,22 @@ import { startSshd } from "../ssh/sshd.js";
 
 /** A way over a private SSH server that a proxy stands before. */
 export interface SshWay {
-  /** Configuration of a stack that reaches the daemon at that socket. */
-  config(socket: string): Readonly<Record<string, string>>;
+  /** Configuration of a stack that reaches the daemon at that socket, there the driver of that URI (`qemu:///system`). */
+  config(driver: string, socket: string): Readonly<Record<string, string>>;
   /** Every connection ends, without a goodbye. */
   cut(): void;
-  /** Nothing moves any more on the present connections, and nothing is closed. */
+  /** Nothing moves any more on the present connections, and nothing is closed: as when a firewall forgot them. */
   silence(): void;
+  /** Every connection ends; new ones are taken and passed on. */
   heal(): void;
   close(): Promise<void>;
 }
 
+/** Opens one. Needs what `sshdMissing` looks for. */
 export async function sshWay(): Promise<SshWay> {
   const sshd = await startSshd();
   const open = new Set<Socket>();
-  let silent = false;
+  const silent = new Set<Socket>();
   const server = createServer((client) => {
     const inner = connect(sshd.port, "127.0.0.1");
     for (const [one, other] of [
@@ -26,10 +28,10 @@ export async function sshWay(): Promise<SshWay> {
       [inner, client],
     ] as const) {
       open.add(one);
-      one.on("error", () => undefined).on("data", (bytes) => silent || other.write(bytes));
+      one.on("error", () => undefined).on("data", (bytes) => silent.has(one) || other.write(bytes));
       one.on("close", () => {
         open.delete(one);
-        if (!silent) other.destroy();
+        if (!silent.has(one)) other.destroy();
       });
     }
   }).listen(0, "127.0.0.1");
@@ -39,16 +41,16 @@ export async function sshWay(): Promise<SshWay> {
     for (const one of open) one.destroy();
   };
   return {
-    config: (socket) => ({
-      "crossvisor:uri": `qemu+ssh://${sshd.user}@127.0.0.1:${port}/system?socket=${socket}&no_verify=1`,
+    config: (driver, socket) => ({
+      "crossvisor:uri": `${driver.replace(":///", `+ssh://${sshd.user}@127.0.0.1:${port}/`)}?socket=${socket}&no_verify=1`,
       "crossvisor:privateKey": readFileSync(sshd.clientKeyPath, "utf8"),
     }),
     cut,
     silence: () => {
-      silent = true;
+      for (const one of open) silent.add(one);
     },
     heal: () => {
-      silent = false;
+      silent.clear();
       cut();
     },
     close: async () => {

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { FAULTS, type Fault, SSH_FAULTS, type SshFault } from "./faults.js";
+import type { Fault, SshFault } from "./faults.js";
 import { type Driver, type Lab, openLab } from "./lab.js";
 import { makeImages } from "./patterns.js";
 import { type Ground, groundOf, scenariosOf } from "./scenarios.js";
@@ -12,15 +12,14 @@ export interface Part {
   readonly driver: Driver;
   readonly over: "socket" | "ssh";
   readonly faults: readonly (Fault | SshFault)[];
-  /** Trials of one scenario in a sampled run. */
-  readonly sampled: number;
-  readonly titles?: RegExp;
+  /** A sampled run: so many trials of each scenario, and which scenarios. */
+  readonly sampled: { readonly trials: number; readonly titles?: RegExp };
 }
 
 /** Titles are known before any host is. */
 const NOWHERE: Omit<Ground, "driver"> = { pools: "", images: { qcow2: "", raw: "" } };
 
-export function part(name: string, { driver, over, faults, sampled, titles = /./ }: Part): void {
+export function part(name: string, { driver, over, faults, sampled }: Part): void {
   describe(`${name}, ${whole ? "whole" : `sampled with the seed ${seed}`}`, () => {
     let lab: Lab;
     let ground: Ground;
@@ -34,16 +33,13 @@ export function part(name: string, { driver, over, faults, sampled, titles = /./
       await lab?.close();
     });
     const known = scenariosOf({ ...NOWHERE, driver }).map(({ title }) => title);
-    test.each(known.filter((title) => titles.test(title)))(
+    test.each(known.filter((title) => whole || (sampled.titles?.test(title) ?? true)))(
       "%s",
       async (title) => {
         const scenario = scenariosOf(ground).find((s) => s.title === title);
         if (scenario === undefined) throw new Error("no such scenario");
-        const failed = await trials(lab, scenario, {
-          faults,
-          count: whole ? Number.POSITIVE_INFINITY : sampled,
-          tally,
-        });
+        const count = whole ? Number.POSITIVE_INFINITY : sampled.trials;
+        const failed = await trials(lab, scenario, { faults, count, tally });
         await lab.wipe();
         expect(failed).toEqual([]);
       },
@@ -105,5 +101,3 @@ function report(name: string, tally: ReadonlyMap<string, number>): void {
   const lines = [...tally].sort(([a], [b]) => (a < b ? -1 : 1)).map(([what, times]) => `  ${what}: ${times}`);
   process.stdout.write(`faults: ${name}${whole ? "" : ` (seed ${seed})`}\n${lines.join("\n")}\n`);
 }
-
-export { FAULTS, SSH_FAULTS };

@@ -9,4 +9,4 @@ const faults = FAULTS.filter((fault) => !fault.startsWith("daemon"));
 
 if (missing !== undefined)
   describe("faults on the test driver", () => test.skip(`needs a libvirt host: ${missing}`, () => undefined));
-else part("faults on the test driver", { driver: "test:///default", over: "socket", faults, sampled: 2 });
+else part("faults on the test driver", { driver: "test:///default", over: "socket", faults, sampled: { trials: 2 } });
