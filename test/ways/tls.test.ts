@@ -3,13 +3,14 @@ import { createServer, type Server } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openHost } from "../../provider/backends/libvirt/host.js";
-import { connect, pools, volumes } from "../../provider/backends/libvirt/rpc/index.js";
+import { connect } from "../../provider/backends/libvirt/rpc/index.js";
 import type { HostSettings } from "../../provider/core/settings.js";
 import { type LibvirtHost, requirements, startLibvirtd } from "../hosts/libvirtd.js";
 import { hasProgram } from "../hosts/requirements.js";
 import { failure } from "../ssh/fixtures.js";
 import { freePort } from "../ssh/sshd.js";
 import { type Authority, authority, type Pair, text } from "./certificates.js";
+import { life } from "./life.js";
 import { bridge } from "./network-bridge.js";
 
 const missing = requirements() ?? (hasProgram("openssl") ? undefined : "needs openssl");
@@ -77,30 +78,7 @@ describe.skipIf(missing !== undefined)(missing === undefined ? title : `${title}
     await hostname({ ...settings(without), uri: `qemu+tls://localhost:${ports.tls}/system?pkipath=${path}` });
   });
 
-  it("carries an upload and its bytes back", async () => {
-    const host = openHost(settings());
-    try {
-      const xml = `<pool type='dir'><name>tls</name><target><path>${lab.pools}</path></target></pool>`;
-      const pool = await host.session.call(pools.createXml, { xml, flags: 0 });
-      const capacity = 3 * 2 ** 20 + 512;
-      const volume = await host.session.call(volumes.create, {
-        pool,
-        xml: `<volume><name>v</name><capacity>${capacity}</capacity><target><format type='raw'/></target></volume>`,
-        flags: 0,
-      });
-      const bytes = Buffer.alloc(capacity, "crossvisor over TLS ");
-      const source = (async function* () {
-        for (let at = 0; at < capacity; at += 65_536) yield bytes.subarray(at, at + 65_536);
-      })();
-      await host.session.upload(volumes.upload, { vol: volume, offset: 0, length: capacity, flags: 0 }, source);
-      const parts: Buffer[] = [];
-      const back = host.session.download(volumes.download, { vol: volume, offset: 0, length: 0, flags: 0 });
-      for await (const part of back) if (part instanceof Uint8Array) parts.push(Buffer.from(part));
-      expect(Buffer.concat(parts).equals(bytes)).toBe(true);
-    } finally {
-      await host.close();
-    }
-  });
+  it("carries a whole life, an upload in it", () => life(lab, settings()));
 
   it("says which file is missing, and who cannot read which", async () => {
     const empty = folderOf("empty", {});

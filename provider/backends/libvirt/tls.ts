@@ -1,9 +1,11 @@
 import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
+import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
 import { ProviderError } from "../../core/errors.js";
 import type { HostSettings } from "../../core/settings.js";
+import { joined } from "../../transports/joined.js";
 import { localUser } from "../../transports/local.js";
 import { openTls, type Pem, refusedClient, type TlsOptions } from "../../transports/tls.js";
 import type { HostUri } from "./uri.js";
@@ -15,8 +17,12 @@ export const TCP_PORT = 16509;
 /** Milliseconds in which the daemon must say that it takes our certificate. */
 const VERDICT = 20_000;
 
-/** A connection to a daemon over TLS, ready for the first call. */
-export async function dialTls(uri: HostUri, settings: HostSettings): Promise<TLSSocket> {
+/**
+ * A connection to a daemon over TLS, ready for the first call. Each write becomes TLS records of its own: the daemon takes
+ * one message, then waits for the socket, and does not see a second one that came in the same record (its
+ * `virNetSocketHasCachedData` knows nothing of TLS; seen with 9.0). Node merges writes that wait.
+ */
+export async function dialTls(uri: HostUri, settings: HostSettings): Promise<Duplex> {
   const options: TlsOptions = {
     host: uri.host ?? "",
     port: uri.port ?? TLS_PORT,
@@ -25,7 +31,7 @@ export async function dialTls(uri: HostUri, settings: HostSettings): Promise<TLS
   };
   const socket = await openTls(options);
   await accepted(socket, options);
-  return socket;
+  return joined({ input: socket, output: socket, close: () => socket.destroy() });
 }
 
 /** After the handshake the daemon looks at our certificate and sends one byte, 1, or closes (virNetServerClientCheckAccess). */
