@@ -3,7 +3,8 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { all, descendants, inventory, isSettled, type Lab, missing, NOTHING, openLab, titled } from "./lab.js";
+import { providersOf } from "../pulumi/processes.js";
+import { all, inventory, isSettled, type Lab, missing, NOTHING, openLab, titled } from "./lab.js";
 
 const UP = ["up", "--yes", "--skip-preview", "--non-interactive", "--color=never"];
 
@@ -38,7 +39,7 @@ describe.skipIf(missing !== undefined)(
       return (printed: string, cli: number) => {
         if (done || !(typeof words === "string" ? printed.includes(words) : words())) return;
         done = true;
-        const providers = descendants(cli).filter(({ command }) => command.includes("dynamic-provider"));
+        const providers = providersOf(cli);
         if (providers.length === 0) throw new Error("there is no provider to kill");
         for (const { pid } of providers) process.kill(pid, "SIGKILL");
       };

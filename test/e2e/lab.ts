@@ -1,4 +1,3 @@
-import { readdirSync, readFileSync } from "node:fs";
 import { guestImage, guestRequirements } from "../hosts/guest.js";
 import { waitFor } from "../hosts/host-folder.js";
 import { type LibvirtHost, requirements, startLibvirtd } from "../hosts/libvirtd.js";
@@ -106,22 +105,3 @@ export const until = (ask: () => Promise<string>, right: (text: string) => boole
   };
   return waitFor(look, 30_000, () => `it does not become right; the last was: ${last}`);
 };
-
-/** The processes below one process, with their command lines. */
-export function descendants(root: number): readonly { readonly pid: number; readonly command: string }[] {
-  const processes = readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name))
-    .flatMap((name) => {
-      try {
-        const stat = readFileSync(`/proc/${name}/stat`, "utf8");
-        const parent = Number(stat.slice(stat.lastIndexOf(")") + 4).split(" ")[0]);
-        return [{ pid: Number(name), parent, command: readFileSync(`/proc/${name}/cmdline`, "utf8") }];
-      } catch {
-        // It has ended meanwhile.
-        return [];
-      }
-    });
-  const below = (pid: number): typeof processes =>
-    processes.filter((p) => p.parent === pid).flatMap((p) => [p, ...below(p.pid)]);
-  return below(root);
-}

@@ -33,6 +33,19 @@ export const SSH_FAULTS = ["ssh cut before", "ssh cut after", "ssh silence"] as 
 
 export type SshFault = (typeof SSH_FAULTS)[number];
 
+/** What happens to the provider's process and to Pulumi's CLI, at one message: only where the real CLI runs. */
+export const CLI_FAULTS = [
+  "process killed before",
+  "process killed after",
+  "^C",
+  // The second ^C comes as soon as Pulumi has heard the first: it does not wait for anything any more.
+  "^C twice",
+  // SIGKILL for the CLI alone: the provider's process is left behind.
+  "Pulumi killed",
+] as const satisfies readonly (Fault | "^C twice" | "Pulumi killed")[];
+
+export type CliFault = (typeof CLI_FAULTS)[number];
+
 /** Errors that a daemon may answer any call with: numbers of libvirt (`virErrorNumber`) and a text. */
 export const REFUSALS = [
   { code: 1, message: "internal error: injected" },

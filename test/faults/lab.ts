@@ -120,7 +120,8 @@ export async function openLab(driver: Driver, over: "socket" | "ssh" = "socket")
   };
 }
 
-async function powerOff(session: Session, first: Inventory): Promise<void> {
+/** Pulls the plug of all machines that were not there at first. */
+export async function powerOff(session: Session, first: Inventory): Promise<void> {
   for (const dom of await session.call(domains.list, { flags: 1 }))
     if (!(dom.name in first.machines)) await session.call(domains.destroy, { dom, flags: 0 });
 }
@@ -128,7 +129,8 @@ async function powerOff(session: Session, first: Inventory): Promise<void> {
 /** Managed save, snapshots, NVRAM, checkpoints. */
 const ALL_RECORDS = 1 | 2 | 4 | 16;
 
-async function wipe(session: Session, first: Inventory): Promise<void> {
+/** Takes away all that was not there at first; files that no pool knows stay. */
+export async function wipe(session: Session, first: Inventory): Promise<void> {
   const flags = 0;
   for (const dom of await session.call(domains.list, { flags }))
     if (!(dom.name in first.machines))

@@ -12,20 +12,26 @@ const PLACES = ["0 64k", "960k 64k"];
 
 /** Empty volumes get a pattern; they are in `POOLS/pool`. */
 export async function fill(lab: Lab, names: readonly string[]): Promise<void> {
-  for (const { name, path } of filled(lab, names)) {
-    const writes = PLACES.flatMap((at) => ["-c", `write -q -P ${patternOf(name)} ${at}`]);
-    await run("qemu-io", ["-f", "qcow2", ...writes, path]);
-  }
+  for (const { name, path } of filled(lab, names)) await write(name, path);
+}
+
+/** Gives a qcow2 file of 1 MiB or more the pattern of a name. */
+export async function write(name: string, path: string): Promise<void> {
+  const writes = PLACES.flatMap((at) => ["-c", `write -q -P ${patternOf(name)} ${at}`]);
+  await run("qemu-io", ["-f", "qcow2", ...writes, path]);
 }
 
 /** @throws when a volume has not the pattern that it was filled with. */
 export async function intact(lab: Lab, names: readonly string[]): Promise<void> {
-  for (const { name, path } of filled(lab, names)) {
-    const reads = PLACES.flatMap((at) => ["-c", `read -q -P ${patternOf(name)} ${at}`]);
-    const { stdout, stderr } = await run("qemu-io", ["-r", "-U", "-f", "qcow2", ...reads, path]);
-    if (/fail|error/i.test(stdout + stderr)) throw new Error(`the data of "${name}" is destroyed: ${stdout}${stderr}`);
-  }
+  for (const { name, path } of filled(lab, names)) await verify(name, path);
   if (names.includes("copy")) await sameAsSource(lab);
+}
+
+/** @throws when a file has not the pattern of a name. */
+export async function verify(name: string, path: string): Promise<void> {
+  const reads = PLACES.flatMap((at) => ["-c", `read -q -P ${patternOf(name)} ${at}`]);
+  const { stdout, stderr } = await run("qemu-io", ["-r", "-U", "-f", "qcow2", ...reads, path]);
+  if (/fail|error/i.test(stdout + stderr)) throw new Error(`the data of "${name}" is destroyed: ${stdout}${stderr}`);
 }
 
 /** The test driver has no files. */

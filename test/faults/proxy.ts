@@ -12,7 +12,7 @@ import {
   Status,
 } from "../../provider/backends/libvirt/rpc/wire.js";
 import { encoded, frameOf } from "../rpc/scripted-peer.js";
-import { type Fault, REFUSALS, type SshFault } from "./faults.js";
+import { type CliFault, type Fault, REFUSALS, type SshFault } from "./faults.js";
 import { nameOf } from "./names.js";
 
 /** What the proxy cannot do by itself. */
@@ -23,11 +23,15 @@ export interface Hooks {
   restart(): Promise<void>;
   /** The provider's process is gone: called at once, before anything else can happen. */
   die(): void;
-  /** The user pressed ^C. */
-  interrupt(): void;
+  /** The user pressed ^C, once or twice. */
+  interrupt(times: 1 | 2): void;
+  /** Pulumi's CLI gets SIGKILL. */
+  quit?(): void;
   /** The connection to the SSH server is cut, or does not move any more. */
-  ssh(how: "cut" | "silence"): void;
+  ssh?(how: "cut" | "silence"): void;
 }
+
+type AnyFault = Fault | SshFault | CliFault;
 
 interface Way {
   readonly client: Socket;
@@ -50,7 +54,7 @@ export class FaultProxy {
   readonly points: string[] = [];
   /** The message that the fault happened at. */
   fired: string | undefined;
-  private fault: Fault | SshFault | undefined;
+  private fault: AnyFault | undefined;
   private at = -1;
   private awaited: Awaited | undefined;
   private refusing = false;
@@ -76,7 +80,7 @@ export class FaultProxy {
   }
 
   /** Begins to count. With a fault: it happens at the message of that index, once. */
-  arm(fault?: Fault | SshFault, at = -1): void {
+  arm(fault?: AnyFault, at = -1): void {
     this.points.length = 0;
     this.fired = undefined;
     this.fault = fault;
@@ -96,6 +100,11 @@ export class FaultProxy {
     this.frozen = false;
     this.swallowed.clear();
     this.cut();
+  }
+
+  /** Nobody is connected. */
+  get isIdle(): boolean {
+    return this.ways.size === 0;
   }
 
   async close(): Promise<void> {
@@ -153,7 +162,7 @@ export class FaultProxy {
     }
   }
 
-  private readonly happenings: Readonly<Record<Fault | SshFault, (way: Way, sent: Sent) => void>> = {
+  private readonly happenings: Readonly<Record<AnyFault, (way: Way, sent: Sent) => void>> = {
     "cut before": () => this.cut(),
     "half a call": ({ daemon }, { frame }) => {
       daemon.write(half(frame), () => this.cut());
@@ -181,13 +190,21 @@ export class FaultProxy {
     // The daemon notices the end of the connection only after it has carried the call out.
     "process killed after": (way, sent) => this.passed(way, sent, () => this.die()),
     "^C": ({ daemon }, { frame }) => {
-      this.hooks.interrupt();
+      this.hooks.interrupt(1);
       daemon.write(frame);
     },
-    "ssh cut before": () => this.hooks.ssh("cut"),
-    "ssh cut after": (way, sent) => this.passed(way, sent, () => this.hooks.ssh("cut")),
+    "^C twice": ({ daemon }, { frame }) => {
+      this.hooks.interrupt(2);
+      daemon.write(frame);
+    },
+    "Pulumi killed": ({ daemon }, { frame }) => {
+      this.hooks.quit?.();
+      daemon.write(frame);
+    },
+    "ssh cut before": () => this.hooks.ssh?.("cut"),
+    "ssh cut after": (way, sent) => this.passed(way, sent, () => this.hooks.ssh?.("cut")),
     "ssh silence": ({ daemon }, { frame }) => {
-      this.hooks.ssh("silence");
+      this.hooks.ssh?.("silence");
       daemon.write(frame);
     },
   };

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { copyFile, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { endAll, isAlive, killPulumi, type Process } from "./processes.js";
 import { pulumiTools } from "./requirements.js";
 import { openStack, type Stack } from "./stack.js";
 
@@ -20,6 +21,11 @@ describe.skipIf(skipped !== "")(`creations that break off, with the real Pulumi 
     await stack.program('new crossvisor.Network("lan", { cidr: "192.168.50.0/24" });');
   });
   afterEach(() => stack.close());
+  /** The process that waited has ended. */
+  const isGone = async () => {
+    const pid = Number(await readFile(join(stack.folder, "waiting"), "utf8"));
+    await expect.poll(() => isAlive(pid), { timeout: 10_000, message: "the process is gone" }).toBe(false);
+  };
   const entry = async () => (await stack.state()).resources.find((r) => r.urn.endsWith("::lan"));
   const world = async () => JSON.parse(await readFile(join(stack.folder, "host.json"), "utf8"));
 
@@ -63,15 +69,24 @@ describe.skipIf(skipped !== "")(`creations that break off, with the real Pulumi 
     expect(outcome.code).not.toBe(0);
     expect(outcome.stdout).toContain("the wait was broken off");
     expect((await entry())?.id).toBe((await world()).Network[0].id);
-    const pid = Number(await readFile(waiting, "utf8"));
-    await expect.poll(() => alive(pid), { timeout: 10_000, message: "the process is gone" }).toBe(false);
+    await isGone();
+  });
+
+  it("ends itself and what it waits for when Pulumi is killed, and the next update goes on", async () => {
+    await writeFile(join(stack.folder, "wait"), "");
+    let below: readonly Process[] = [];
+    const outcome = await stack.run(["up", "--yes", "--skip-preview", "--non-interactive"], {
+      seen: (printed, cli) => {
+        if (below.length === 0 && printed.includes("lan: waits for its guest")) below = killPulumi(cli);
+      },
+    });
+    expect(outcome.code).toBeNull();
+    await isGone().finally(() => endAll(below));
+    await rm(join(stack.folder, "wait"));
+    const id = (await world()).Network[0].id;
+    expect((await stack.run(["cancel", "--yes"])).code).toBe(0);
+    await stack.up();
+    expect((await entry())?.id).toBe(id);
+    expect((await world()).Network).toHaveLength(1);
   });
 });
-
-function alive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
-}

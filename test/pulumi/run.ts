@@ -11,6 +11,8 @@ export interface RunOptions {
   readonly env?: NodeJS.ProcessEnv;
   /** Default: 120 s; a program that runs longer is killed. */
   readonly timeout?: number;
+  /** Called with the process id, before anything is printed. */
+  readonly started?: (pid: number) => void;
   /** Called with everything printed so far, after each piece. */
   readonly seen?: (printed: string, pid: number) => void;
 }
@@ -19,10 +21,11 @@ export interface RunOptions {
 export const run = (
   program: string,
   args: readonly string[],
-  { cwd, env, timeout = 120_000, seen }: RunOptions,
+  { cwd, env, timeout = 120_000, started, seen }: RunOptions,
 ): Promise<Outcome> =>
   new Promise((resolve, reject) => {
     const child = spawn(program, args, { cwd, env, timeout, killSignal: "SIGKILL", stdio: ["ignore", "pipe", "pipe"] });
+    if (child.pid !== undefined) started?.(child.pid);
     const printed = { stdout: "", stderr: "" };
     for (const name of ["stdout", "stderr"] as const)
       child[name].setEncoding("utf8").on("data", (piece: string) => {

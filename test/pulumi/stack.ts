@@ -1,4 +1,4 @@
-import { chmod, copyFile, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { chmod, copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { installPackage, ROOT } from "./installed.js";
@@ -35,15 +35,19 @@ export interface Stack {
   program(text: string): Promise<void>;
   config(key: string, value: string, options?: { readonly secret?: boolean }): Promise<void>;
   /** Any command; an end with another code than 0 is a result like any other. */
-  run(args: readonly string[], options?: Pick<RunOptions, "seen" | "timeout">): Promise<Outcome>;
+  run(args: readonly string[], options?: Pick<RunOptions, "started" | "seen" | "timeout">): Promise<Outcome>;
   /** `preview --json`, which must succeed. */
   preview(...args: string[]): Promise<Preview>;
   up(...args: string[]): Promise<Outcome>;
   refresh(...args: string[]): Promise<Outcome>;
   destroy(...args: string[]): Promise<Outcome>;
   outputs(): Promise<Readonly<Record<string, unknown>>>;
-  /** Resources of the state; `text` is the state file itself. */
-  state(): Promise<{ readonly resources: readonly StateEntry[]; readonly text: string }>;
+  /** Resources of the state, and operations that Pulumi knows no end of; `text` is the state file itself. */
+  state(): Promise<{
+    readonly resources: readonly StateEntry[];
+    readonly pending: readonly unknown[];
+    readonly text: string;
+  }>;
   /** Removes the folder. Does not destroy what the stack made. */
   close(): Promise<void>;
 }
@@ -68,7 +72,7 @@ export async function openStack(): Promise<Stack> {
     PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
     PULUMI_DISABLE_REGISTRY_RESOLVE: "true",
   };
-  const pulumi = (args: readonly string[], options: Pick<RunOptions, "seen" | "timeout"> = {}) =>
+  const pulumi = (args: readonly string[], options: Pick<RunOptions, "started" | "seen" | "timeout"> = {}) =>
     run(tools.pulumi, args, { cwd: folder, env, ...options });
   const well = (...args: string[]) => runWell(tools.pulumi, args, { cwd: folder, env });
   const json = async (...args: string[]) => JSON.parse((await well(...args)).stdout);
@@ -87,8 +91,9 @@ export async function openStack(): Promise<Stack> {
     destroy: (...args) => well("destroy", ...YES, ...args),
     outputs: () => json("stack", "output", "--json", "--show-secrets"),
     state: async () => {
-      const { stdout } = await well("stack", "export");
-      return { resources: JSON.parse(stdout).deployment.resources ?? [], text: stdout };
+      const text = await readFile(join(home, "state/.pulumi/stacks/lab/test.json"), "utf8");
+      const { latest } = JSON.parse(text).checkpoint;
+      return { resources: latest?.resources ?? [], pending: latest?.pending_operations ?? [], text };
     },
     close: () => rm(home, { recursive: true, force: true }),
   };

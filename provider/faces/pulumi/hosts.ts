@@ -1,4 +1,3 @@
-import { subscribe } from "node:diagnostics_channel";
 import type { OpenHost } from "../../core/engine.js";
 import { ProviderError } from "../../core/errors.js";
 import type { HostSettings } from "../../core/settings.js";
@@ -71,30 +70,4 @@ async function settled(work: readonly Promise<unknown>[]): Promise<void> {
   });
   await Promise.race([Promise.allSettled(work), limit]);
   clearTimeout(timer);
-}
-
-/**
- * Ends the process cleanly when the engine is done with it (it sends SIGINT). The answer of a step that ends now still
- * leaves the process: the exit waits a moment for it.
- */
-export function closeOnSignals(hosts: Hosts): void {
-  const end = () => {
-    hosts.close().finally(() => setTimeout(() => process.exit(0), 50));
-  };
-  process.once("SIGINT", end);
-  process.once("SIGTERM", end);
-}
-
-const CANCEL = "/pulumirpc.ResourceProvider/Cancel";
-
-/**
- * Hears the user's first ^C. Pulumi does not pass it on to the process: it calls `Cancel`, which the dynamic provider
- * process answers without telling anybody, and waits for the steps. Node tells of each call that its HTTP/2 server gets
- * (`http2.server.stream.start`, measured with Node 24.21); where it does not, steps run to their end as before.
- */
-export function cancelOnRequest(hosts: Hosts): void {
-  subscribe("http2.server.stream.start", (message) => {
-    const { headers } = message as { readonly headers?: Readonly<Record<string, unknown>> };
-    if (headers?.[":path"] === CANCEL) hosts.cancel();
-  });
 }

@@ -1,5 +1,6 @@
+import { cancelOnRequest, closeOnLoss, closeOnSignals } from "./endings.js";
 import { engineLog } from "./engine-log.js";
-import { cancelOnRequest, closeOnSignals, Hosts, type Open } from "./hosts.js";
+import { Hosts, type Open } from "./hosts.js";
 import { type DynamicProvider, dynamicProvider } from "./provider.js";
 
 /** The face: what state files name when they ask for the provider of a kind. The hosts of the process are shared. */
@@ -18,4 +19,5 @@ export function pulumiFace(open: Open): (kind: string) => DynamicProvider {
 function watch(hosts: Hosts): void {
   closeOnSignals(hosts);
   cancelOnRequest(hosts);
+  closeOnLoss(hosts, process.argv[2]);
 }
