@@ -1,28 +1,16 @@
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { bytesByQemu, emptyQcow2, hasQemu, io, problem, seed, sequence } from "../../test/media/images.js";
 import type { Disk } from "./disk.js";
 import { qcow2Disk } from "./qcow2.js";
 import { openLocal } from "./source-file.js";
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
-const hasQemu = ["qemu-img", "qemu-io"].every((tool) => spawnSync(tool, ["--version"]).status === 0);
-
-/** The same sequence for the same seed (mulberry32): whole numbers below `limit`. */
-function sequence(seed: number): (limit: number) => number {
-  let state = seed;
-  return (limit) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) % limit;
-  };
-}
-
 let folder = "";
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), "crossvisor-qcow2-"));
@@ -46,22 +34,6 @@ async function bytesOf(disk: Disk, from = 0, to = disk.size): Promise<Buffer> {
   return Buffer.concat(parts);
 }
 
-const create = (path: string, size: string | number, ...options: string[]): string => {
-  execFileSync("qemu-img", ["create", "-q", "-f", "qcow2", ...options.flatMap((o) => ["-o", o]), path, String(size)]);
-  return path;
-};
-const io = (path: string, commands: readonly string[]): void => {
-  execFileSync("qemu-io", ["-t", "unsafe", "-f", "qcow2", ...commands.flatMap((command) => ["-c", command]), path], {
-    stdio: "pipe",
-  });
-};
-const raw = (path: string): Buffer => {
-  execFileSync("qemu-img", ["convert", "-f", "qcow2", "-O", "raw", path, `${path}.raw`]);
-  const bytes = readFileSync(`${path}.raw`);
-  rmSync(`${path}.raw`);
-  return bytes;
-};
-
 /** An image of that cluster size which QEMU wrote by random commands. */
 function randomImage(path: string, bits: number, random: (limit: number) => number): string {
   const cluster = 2 ** bits;
@@ -75,7 +47,7 @@ function randomImage(path: string, bits: number, random: (limit: number) => numb
     `extended_l2=${extended ? "on" : "off"}`,
   ];
   if (!old) options.push(`compression_type=${random(2) === 0 ? "zstd" : "zlib"}`);
-  create(path, size, ...options);
+  emptyQcow2(path, size, ...options);
 
   const noise = join(folder, "noise");
   writeFileSync(
@@ -98,7 +70,6 @@ function randomImage(path: string, bits: number, random: (limit: number) => numb
 }
 
 describe.skipIf(!hasQemu)("qcow2 images written by QEMU (skipped when qemu-img and qemu-io are not on PATH)", () => {
-  const seed = Number(process.env["CROSSVISOR_TEST_SEED"] ?? Date.now() % 1_000_000);
   const rounds = Number(process.env["CROSSVISOR_TEST_ROUNDS"] ?? 2);
 
   test.each(Array.from({ length: 13 }, (_, i) => 9 + i))(
@@ -107,7 +78,7 @@ describe.skipIf(!hasQemu)("qcow2 images written by QEMU (skipped when qemu-img a
       const random = sequence(seed + bits);
       for (let round = 0; round < rounds; round++) {
         const path = randomImage(join(folder, `${bits}.qcow2`), bits, random);
-        const wanted = raw(path);
+        const wanted = bytesByQemu(path);
         await withDisk(path, async (disk) => {
           expect(disk.size).toBe(wanted.length);
           expect((await bytesOf(disk)).equals(wanted)).toBe(true);
@@ -123,15 +94,15 @@ describe.skipIf(!hasQemu)("qcow2 images written by QEMU (skipped when qemu-img a
   );
 
   test("the present state is read, not a snapshot in the image", async () => {
-    const path = create(join(folder, "snapshot.qcow2"), "1M");
+    const path = emptyQcow2(join(folder, "snapshot.qcow2"), "1M");
     io(path, ["write -P 1 0 128k"]);
     execFileSync("qemu-img", ["snapshot", "-c", "before", path]);
     io(path, ["write -P 2 64k 128k"]);
-    await withDisk(path, async (disk) => expect((await bytesOf(disk)).equals(raw(path))).toBe(true));
+    await withDisk(path, async (disk) => expect((await bytesOf(disk)).equals(bytesByQemu(path))).toBe(true));
   });
 
   test("an empty disk of 64 TiB is told in no time, in holes of at most 256 MiB", async () => {
-    const path = create(join(folder, "huge.qcow2"), "64T", "cluster_size=2M");
+    const path = emptyQcow2(join(folder, "huge.qcow2"), "64T", "cluster_size=2M");
     io(path, ["write -P 3 40T 64k"]);
     await withDisk(path, async (disk) => {
       const parts = [];
@@ -143,13 +114,6 @@ describe.skipIf(!hasQemu)("qcow2 images written by QEMU (skipped when qemu-img a
     });
   });
 
-  const problem = (code: string, fact: RegExp) =>
-    expect.objectContaining({
-      code,
-      fact: expect.stringMatching(fact),
-      where: { property: "source" },
-      hint: expect.stringMatching(/^[A-Z].*\.$/),
-    });
   const opened = (path: string) =>
     withDisk(path, async (disk) =>
       createHash("md5")
@@ -158,12 +122,12 @@ describe.skipIf(!hasQemu)("qcow2 images written by QEMU (skipped when qemu-img a
     );
 
   test("what needs another file is refused", async () => {
-    const base = create(join(folder, "base.qcow2"), "1M");
+    const base = emptyQcow2(join(folder, "base.qcow2"), "1M");
     const over = join(folder, "over.qcow2");
     execFileSync("qemu-img", ["create", "-q", "-f", "qcow2", "-b", base, "-F", "qcow2", over]);
-    await expect(opened(over)).rejects.toEqual(problem("invalid", /difference to another file/));
-    const outside = create(join(folder, "outside.qcow2"), "1M", `data_file=${join(folder, "data.raw")}`);
-    await expect(opened(outside)).rejects.toEqual(problem("invalid", /data in another file/));
+    await expect(opened(over)).rejects.toEqual(problem("invalid", "source", /difference to another file/));
+    const outside = emptyQcow2(join(folder, "outside.qcow2"), "1M", `data_file=${join(folder, "data.raw")}`);
+    await expect(opened(outside)).rejects.toEqual(problem("invalid", "source", /data in another file/));
   });
 
   test.each([
@@ -175,15 +139,15 @@ describe.skipIf(!hasQemu)("qcow2 images written by QEMU (skipped when qemu-img a
     ["with too few tables", 39, 0, "invalid", /does not fit its size/],
     ["with a table beyond its end", 44, 1, "invalid", /ends before what/],
   ])("an image that is %s is refused", async (_, at, value, code, fact) => {
-    const path = create(join(folder, "crafted.qcow2"), "1M", "compression_type=zstd");
+    const path = emptyQcow2(join(folder, "crafted.qcow2"), "1M", "compression_type=zstd");
     const bytes = readFileSync(path);
     bytes[at] = value;
     writeFileSync(path, bytes);
-    await expect(opened(path)).rejects.toEqual(problem(code, fact));
+    await expect(opened(path)).rejects.toEqual(problem(code, "source", fact));
   });
 
   test("an image that was cut off, or whose tables are wrong, is refused instead of read as zeros", async () => {
-    const path = create(join(folder, "cut.qcow2"), "1M");
+    const path = emptyQcow2(join(folder, "cut.qcow2"), "1M");
     io(path, ["write -P 1 0 512k"]);
     const whole = readFileSync(path);
     const table = Number(whole.readBigUInt64BE(Number(whole.readBigUInt64BE(40))) & 0xfffffffffffe00n);
@@ -194,9 +158,9 @@ describe.skipIf(!hasQemu)("qcow2 images written by QEMU (skipped when qemu-img a
       () => writeFileSync(path, Buffer.from(whole).fill(0x30, table + 3, table + 4)),
     ]) {
       writeFileSync(path, whole);
-      expect(await opened(path)).toBe(createHash("md5").update(raw(path)).digest("hex"));
+      expect(await opened(path)).toBe(createHash("md5").update(bytesByQemu(path)).digest("hex"));
       change();
-      await expect(opened(path)).rejects.toEqual(problem("invalid", /qcow2 header is not valid/));
+      await expect(opened(path)).rejects.toEqual(problem("invalid", "source", /qcow2 header is not valid/));
     }
   });
 });

@@ -1,0 +1,67 @@
+import { type FileHandle, mkdtemp, open, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ProviderError } from "../core/errors.js";
+import { openSource, type SourceOptions } from "./source.js";
+import { filled, type LocalFile } from "./source-file.js";
+
+/**
+ * A download in a temporary file, for what has to be read at any place: web servers need not serve ranges, and what they
+ * serve may change between two requests. Its holes take no room on the disk. The file's name is taken away at once, so
+ * that nothing is left even when this process is killed; `close` gives the room back.
+ *
+ * @throws ProviderError as `openSource` and its `chunks`; `failed` when the file cannot be written.
+ */
+export async function spooled(address: string, options: SourceOptions): Promise<LocalFile> {
+  const source = await openSource(address, options);
+  try {
+    const handle = await written(nameless());
+    try {
+      let length = 0;
+      for await (const chunk of source.chunks()) {
+        if (chunk instanceof Uint8Array) await written(whole(handle, chunk, length));
+        length += chunk instanceof Uint8Array ? chunk.length : chunk.hole;
+      }
+      await written(handle.truncate(length));
+      return {
+        name: source.name,
+        identity: source.identity,
+        length,
+        read: (into, position) => written(filled(handle, into, position)),
+        unchanged: async () => {},
+        close: () => handle.close(),
+      };
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
+  } finally {
+    await source.close();
+  }
+}
+
+async function nameless(): Promise<FileHandle> {
+  const folder = await mkdtemp(join(tmpdir(), "crossvisor-source-"));
+  try {
+    return await open(join(folder, "image"), "wx+", 0o600);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function whole(handle: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    done += (await handle.write(bytes, done, bytes.length - done, position + done)).bytesWritten;
+  }
+}
+
+function written<T>(work: Promise<T>): Promise<T> {
+  return work.catch((cause: unknown) => {
+    const code = cause instanceof Error && "code" in cause ? String(cause.code) : "unknown cause";
+    throw new ProviderError("failed", `the source cannot be kept in a temporary file in ${tmpdir()} (${code})`, {
+      where: { property: "source" },
+      hint: "Make room there, let TMPDIR name a folder with more room, or download the image and give its path.",
+      cause,
+    });
+  });
+}
