@@ -40,6 +40,10 @@ function Open-CvPool {
         $entry = New-Object Management.Automation.Runspaces.SessionStateFunctionEntry $function.Name, $function.Definition
         $state.Commands.Add($entry)
     }
+    foreach ($variable in Get-Variable -Name 'Cv*') {
+        $entry = New-Object Management.Automation.Runspaces.SessionStateVariableEntry $variable.Name, $variable.Value, ''
+        $state.Variables.Add($entry)
+    }
     $pool = [runspacefactory]::CreateRunspacePool($state)
     [void] $pool.SetMaxRunspaces($CvBeside)
     $pool.Open()

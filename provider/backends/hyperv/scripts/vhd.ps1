@@ -1,0 +1,130 @@
+# Virtual disks. Paths are taken as they are: no wildcards, no prefixes.
+
+# Two spellings of the same path.
+function Test-CvSamePath([string] $One, [string] $Other) {
+    return [string]::Equals((Get-CvPath $One), (Get-CvPath $Other), [StringComparison]::OrdinalIgnoreCase)
+}
+function Get-CvPath([string] $Path) { return $Path.Replace('/', '\').TrimEnd('\') }
+
+# Files of a folder that may be disks. A folder that is not there has none.
+function Get-CvDiskFiles([string] $Folder) {
+    if (-not [IO.Directory]::Exists($Folder)) { return }
+    foreach ($file in [IO.Directory]::GetFiles($Folder)) { if ($file -match '\.(a?vhdx?|vhds)$') { $file } }
+}
+
+# What is known of disks, each path once. One that something else has open is still there: its size is not known then.
+function Get-CvDisks($Paths) {
+    $seen = @{}
+    foreach ($path in $Paths) {
+        $key = (Get-CvPath $path).ToUpperInvariant()
+        if ($path -eq '' -or $seen.ContainsKey($key)) { continue }
+        $seen[$key] = $true
+        Get-CvDisk $path
+    }
+}
+
+function Get-CvDisk([string] $Path) {
+    $file = New-Object IO.FileInfo $Path
+    $disk = @{ path = $Path; exists = $file.Exists; fileSize = $null; modified = $null; open = $false; size = $null
+        type = $null; format = $null; parent = $null; identifier = $null; blockSize = $null; error = $null }
+    if (-not $file.Exists) { return $disk }
+    $disk.fileSize = [long] $file.Length
+    $disk.modified = $file.LastWriteTimeUtc
+    try {
+        $vhd = Hyper-V\Get-VHD -Path $Path -ErrorAction Stop
+        $disk.size = [long] $vhd.Size
+        $disk.type = $vhd.VhdType.ToString()
+        $disk.format = $vhd.VhdFormat.ToString()
+        $disk.parent = [string] $vhd.ParentPath
+        $disk.identifier = [string] $vhd.DiskIdentifier
+        $disk.blockSize = [long] $vhd.BlockSize
+        $disk.open = [bool] $vhd.Attached
+    }
+    catch { $disk.error = ConvertTo-CvError $_ }
+    return $disk
+}
+
+$CvRequests['vhd.get'] = @{ Function = 'Get-CvOneDisk' }
+function Get-CvOneDisk($Arguments) { return (Get-CvDisk $Arguments.path) }
+
+# Makes a disk that was not there, or none.
+$CvRequests['vhd.create'] = @{ Function = 'New-CvDisk'; Beside = $true }
+function New-CvDisk($Arguments) {
+    $path = $Arguments.path
+    if ([IO.File]::Exists($path)) { Stop-Cv 'VhdExists' @{ path = $path } }
+    [void] [IO.Directory]::CreateDirectory([IO.Path]::GetDirectoryName($path))
+    $done = $false
+    try {
+        $given = @{ Path = $path; ErrorAction = 'Stop' }
+        if ($null -ne $Arguments.size) { $given.SizeBytes = [uint64] $Arguments.size }
+        if ($null -ne $Arguments.blockSize) { $given.BlockSizeBytes = [uint32] $Arguments.blockSize }
+        switch ($Arguments.type) {
+            'Dynamic' { [void] (Hyper-V\New-VHD @given -Dynamic) }
+            'Fixed' { [void] (Hyper-V\New-VHD @given -Fixed) }
+            'Differencing' { [void] (Hyper-V\New-VHD @given -ParentPath $Arguments.parent -Differencing) }
+            default { Stop-Cv 'NoSuchWord' @{ word = $Arguments.type } }
+        }
+        $done = $true
+    }
+    finally { if (-not $done) { Remove-CvFile $path } }
+    return (Get-CvDisk $path)
+}
+
+# Grows a disk, also while a machine runs with it, if that is on SCSI. Never shrinks.
+$CvRequests['vhd.resize'] = @{ Function = 'Resize-CvDisk'; Beside = $true }
+function Resize-CvDisk($Arguments) {
+    $vhd = Hyper-V\Get-VHD -Path $Arguments.path -ErrorAction Stop
+    if ([uint64] $Arguments.size -lt [uint64] $vhd.Size) {
+        Stop-Cv 'VhdShrinks' @{ path = $Arguments.path; size = [long] $vhd.Size }
+    }
+    if ([uint64] $Arguments.size -gt [uint64] $vhd.Size) {
+        Hyper-V\Resize-VHD -Path $Arguments.path -SizeBytes ([uint64] $Arguments.size) -ErrorAction Stop
+    }
+    return (Get-CvDisk $Arguments.path)
+}
+
+# Who needs a file: machines and their checkpoints that have it as a disk or CD, and disks that lie over it. The disks of
+# all machines are looked through, with all that is under them, and the folders that are given.
+function Get-CvUses([string] $Path, $Folders) {
+    $uses = @{ machine = $null; child = $null }
+    $paths = New-Object Collections.ArrayList
+    $machines = @(Hyper-V\Get-VM -ErrorAction Stop)
+    if ($machines.Count -gt 0) {
+        $drives = @(Hyper-V\Get-VMHardDiskDrive -VM $machines -ErrorAction Stop) + @(Hyper-V\Get-VMDvdDrive -VM $machines -ErrorAction Stop)
+        foreach ($snapshot in @(Hyper-V\Get-VMSnapshot -VM $machines -ErrorAction Stop)) {
+            $drives += @(Hyper-V\Get-VMHardDiskDrive -VMSnapshot $snapshot -ErrorAction Stop)
+        }
+        foreach ($drive in $drives) {
+            [void] $paths.Add([string] $drive.Path)
+            if (Test-CvSamePath ([string] $drive.Path) $Path) { $uses.machine = [string] $drive.VMName }
+        }
+    }
+    foreach ($folder in @([IO.Path]::GetDirectoryName($Path)) + @($Folders)) { foreach ($file in (Get-CvDiskFiles $folder)) { [void] $paths.Add($file) } }
+    $seen = @{}
+    for ($i = 0; $i -lt $paths.Count; $i++) {
+        $one = [string] $paths[$i]
+        $key = (Get-CvPath $one).ToUpperInvariant()
+        if ($seen.ContainsKey($key) -or $one -notmatch '\.(a?vhdx?|vhds)$') { continue }
+        $seen[$key] = $true
+        $disk = Get-CvDisk $one
+        if (-not $disk.parent) { continue }
+        if (Test-CvSamePath $disk.parent $Path) { $uses.child = $one }
+        [void] $paths.Add($disk.parent)
+    }
+    return $uses
+}
+
+# Deletes one file, if nobody needs it. A file that is not there is gone.
+$CvRequests['vhd.remove'] = @{ Function = 'Remove-CvDisk'; Beside = $true }
+function Remove-CvDisk($Arguments) {
+    $path = $Arguments.path
+    if (-not [IO.File]::Exists($path)) { return @{ removed = $false } }
+    $uses = Get-CvUses $path $Arguments.folders
+    if ($null -ne $uses.machine) { Stop-Cv 'VhdInUse' @{ path = $path; machine = $uses.machine } }
+    if ($null -ne $uses.child) { Stop-Cv 'VhdHasChild' @{ path = $path; child = $uses.child } }
+    Remove-CvFile $path
+    return @{ removed = $true }
+}
+
+$CvRequests['vhd.uses'] = @{ Function = 'Get-CvDiskUses' }
+function Get-CvDiskUses($Arguments) { return (Get-CvUses $Arguments.path $Arguments.folders) }
