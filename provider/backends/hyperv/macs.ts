@@ -1,12 +1,12 @@
 import { createHash } from "node:crypto";
 
 /**
- * A unicast MAC address of Hyper-V's own range (00:15:5d) from whose the machine is, its name and that of the
- * interface: known before the machine is made, and the same at every attempt. 24 bits of a hash: who makes one looks
- * whether it is free.
+ * A locally administered unicast MAC address (52:54:…) from whose the machine is, its name and that of the interface:
+ * known before the machine is made, and the same at every attempt. 32 bits of a hash, so 200 machines of a host share
+ * one with a chance of 1 in 200 000.
  */
 export const macOf = (owner: string, machine: string, nic: string): string =>
-  `00:15:5d:${(digest(owner, machine, nic).slice(0, 6).match(/../g) ?? []).join(":")}`;
+  `52:54:${(digest(owner, machine, nic).slice(0, 8).match(/../g) ?? []).join(":")}`;
 
 const digest = (...parts: readonly string[]): string =>
   createHash("sha256").update(JSON.stringify(parts)).digest("hex");

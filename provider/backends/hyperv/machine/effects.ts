@@ -1,0 +1,82 @@
+import type { Difference } from "../../../core/compare.js";
+import type { Driver, Verdict } from "../../../core/driver.js";
+import { isFields } from "../../../core/values.js";
+import type { Machine, MachineInputs, MachineObserved } from "./types.js";
+
+type Judge = (change: Difference, now: MachineObserved | undefined, wanted: MachineInputs) => Verdict;
+
+const LIVE: Verdict = { effect: "live" };
+const restart = (because: string): Verdict => ({ effect: "restart", because });
+
+/** Whether there is a guest that a change could touch: running, paused or on the way between. */
+export const runs = (now: MachineObserved | undefined): boolean =>
+  now?.outputs.state === "running" || now?.outputs.state === "paused";
+
+/** A change of a machine that does not run, or that shall not run any longer, restarts nothing. */
+const whenRunning =
+  (judge: Judge): Judge =>
+  (change, now, wanted) =>
+    runs(now) && wanted.powerState !== "stopped" ? judge(change, now, wanted) : LIVE;
+
+const whileOff = (what: string): Judge => whenRunning(() => restart(`${what} while it is off`));
+
+/** Static memory grows and shrinks under a guest since Server 2016, with the guest's help. */
+const memory: Judge = ({ after }, now) => {
+  if (typeof after !== "number") return restart("the size is not known yet");
+  return now?.properties.dynamicMemory === undefined ? LIVE : restart("dynamic memory starts with it");
+};
+
+/** Only a wider range is taken while it runs (Set-VMMemory). */
+const dynamicMemory: Judge = ({ before, after }) => {
+  if (!isFields(before) || !isFields(after)) return restart("dynamic memory is switched while it is off");
+  const [was, will] = [before, after].map(({ minimum, maximum, buffer }) => ({ minimum, maximum, buffer }));
+  const wider =
+    Number(will?.minimum ?? 0) <= Number(was?.minimum ?? Number.POSITIVE_INFINITY) &&
+    Number(will?.maximum) >= Number(was?.maximum) &&
+    will?.buffer === was?.buffer;
+  return wider ? LIVE : restart("a running guest takes only a lower minimum and a higher maximum");
+};
+
+/** A disk on SCSI comes and goes while the machine runs; one that stays cannot become another one under the guest. */
+const disks: Judge = ({ field, element, before, after }, now, wanted) => {
+  const first = now?.properties.disks?.[0]?.name;
+  if (field === "(order)") return wanted.disks[0]?.name === first ? LIVE : restart("another disk boots");
+  if (field === "bus" && isSameBus(before, after)) return LIVE;
+  if (field !== undefined) return restart("a disk in use cannot change under the guest");
+  if (after === undefined && element === first) return restart("it is the disk that booted");
+  if (before === undefined && element === wanted.disks[0]?.name && first !== undefined)
+    return restart("another disk boots");
+  return [before, after].some((d) => isFields(d) && d["bus"] === "sata")
+    ? restart("IDE is changed while it is off")
+    : LIVE;
+};
+
+const isSameBus = (before: unknown, after: unknown): boolean => before !== "sata" && after !== "sata";
+
+/** Generation 2 takes interfaces while it runs; a MAC is set while the machine is off. */
+const networks: Judge = ({ field, before, after }, now, wanted) => {
+  if (field === "mac") return restart("a MAC is changed while it is off");
+  if (field === "address") return LIVE;
+  const plugged = field === undefined && (before === undefined || after === undefined);
+  const first = (now?.properties.firmware ?? wanted.firmware) === "bios";
+  return plugged && first ? restart('with firmware "bios" interfaces come and go while it is off') : LIVE;
+};
+
+/** The template of Secure Boot is chosen by the guest. */
+const guest: Judge = (_change, now) =>
+  now?.properties.secureBoot === true ? restart("the keys of Secure Boot are chosen while it is off") : LIVE;
+
+/** What each change does to a machine; from Microsoft's documentation and recordings of real hosts (docs/hyperv.md). */
+export const effects: Driver<Machine, never>["effects"] = {
+  name: () => LIVE,
+  cpus: whileOff("processors are set"),
+  memory: whenRunning(memory),
+  dynamicMemory: whenRunning(dynamicMemory),
+  firmware: () => ({ effect: "replace", because: "a machine of another generation is another machine" }),
+  secureBoot: whileOff("Secure Boot is set"),
+  tpm: whileOff("the device is built in"),
+  acceleration: () => LIVE,
+  guest: whenRunning(guest),
+  disks: whenRunning(disks),
+  networks: whenRunning(networks),
+};

@@ -1,0 +1,100 @@
+import { type Decoded, type Decoder, fields, flag, list, number, optional, text } from "./decode.js";
+import { settledMac } from "./macs.js";
+import { settledPath } from "./paths.js";
+
+const path: Decoder<string> = (value, at) => settledPath(text(value, at));
+const id: Decoder<string> = (value, at) => text(value, at).toLowerCase();
+
+const drive = fields({
+  id: text,
+  /** `SCSI` or `IDE`. */
+  controller: text,
+  number,
+  location: number,
+  /** Empty when nothing is in it. */
+  path,
+});
+
+const adapter = fields({
+  id: text,
+  name: text,
+  /** Id of the switch; empty when the cable is not plugged in. */
+  switchId: id,
+  mac: (value, at) => settledMac(text(value, at)),
+  /** The host chooses the MAC at the first start. */
+  dynamicMac: flag,
+  /** A device that guests without drivers know. */
+  legacy: flag,
+  addresses: list(text),
+  /** `mode`: `Untagged`, `Access`, `Trunk`, `Private`. */
+  vlan: fields({ mode: text, access: number }),
+});
+
+/** A machine as the host tells it, in one answer. Sizes in bytes. */
+export const machine = fields({
+  id,
+  name: text,
+  /** `Running`, `Off`, `Saved`, `Paused`, one that passes, or `…Critical`. */
+  state: text,
+  notes: text,
+  generation: number,
+  path,
+  /** `Start`, `StartIfRunning` or `Nothing`. */
+  startAction: text,
+  cpus: number,
+  memory: fields({
+    startup: number,
+    minimum: number,
+    maximum: number,
+    dynamic: flag,
+    buffer: number,
+  }),
+  firmware: optional(
+    fields({
+      secureBoot: flag,
+      template: text,
+      /** `device` is the id of a drive or adapter. */
+      bootOrder: list(fields({ type: text, device: optional(text) })),
+    }),
+  ),
+  tpm: flag,
+  nics: list(adapter),
+  disks: list(drive),
+  dvds: list(drive),
+  snapshots: list(fields({ id: text, name: text })),
+});
+
+/** A switch, with the host's own side of it. */
+export const virtualSwitch = fields({
+  id,
+  name: text,
+  /** `Private`, `Internal` or `External`. */
+  type: text,
+  notes: text,
+  managementOS: flag,
+  /** Names of the host's network adapters in it. */
+  adapters: list(text),
+  addresses: list(fields({ address: text, prefix: number })),
+});
+
+export const nat = fields({ name: text, prefix: text });
+
+/** A file that may be a virtual disk. Sizes in bytes; those of one that something has open may not be known. */
+export const disk = fields({
+  path,
+  exists: flag,
+  fileSize: optional(number),
+  size: optional(number),
+  /** `Dynamic`, `Fixed` or `Differencing`. */
+  type: optional(text),
+  /** `VHD` or `VHDX`. */
+  format: optional(text),
+  parent: optional(path),
+});
+
+export type MachineView = Decoded<typeof machine>;
+export type AdapterView = Decoded<typeof adapter>;
+export type DriveView = Decoded<typeof drive>;
+export type SwitchView = Decoded<typeof virtualSwitch>;
+export type NatView = Decoded<typeof nat>;
+export type DiskView = Decoded<typeof disk>;
