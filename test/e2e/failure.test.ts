@@ -74,6 +74,21 @@ describe.skipIf(missing !== undefined)(
       await converged();
     });
 
+    it("ends the wait for an address at once when the user presses ^C, keeps the machine, and goes on with it", async () => {
+      await lab.stack.program(program(lab, `${DISK} waitForAddress: { timeout: 600 },`));
+      let pressed: number | undefined;
+      const printed = await failing((said, cli) => {
+        if (pressed !== undefined || !said.includes("web: waiting up to 600 s")) return;
+        pressed = Date.now();
+        process.kill(cli, "SIGINT");
+      });
+      expect(Date.now() - (pressed ?? 0), printed).toBeLessThan(300_000);
+      expect((await web())?.id, printed).toBe(await uuid());
+      await lab.stack.program(program(lab, DISK));
+      await lab.stack.up();
+      await converged();
+    });
+
     it("keeps a machine that cannot start, and starts it when the reason is gone", async () => {
       const folder = join(lab.host.root, "closed");
       await mkdir(folder, { mode: 0o700 });

@@ -2,32 +2,11 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { allot } from "../../provider/backends/libvirt/allotment.js";
 import { networks } from "../../provider/backends/libvirt/rpc/procedures/network.js";
 import { PartialFailure } from "../../provider/core/engine.js";
-import { ProviderError } from "../../provider/core/errors.js";
 import { type LibvirtHost, requirements, startLibvirtd } from "../hosts/libvirtd.js";
+import { breaking } from "./breaking.js";
 import { type Side, side } from "./network-fixtures.js";
 
 const reason = requirements();
-
-/** The `nth` call of a procedure reaches the host, and its answer is lost; or the process ends before it is sent. */
-function breaking(s: Side, procedure: string, how: "answer" | "end", nth = 1): () => void {
-  const call = s.host.session.call.bind(s.host.session);
-  let seen = 0;
-  let ended = false;
-  s.host.session.call = async (asked, args, patience) => {
-    if (ended) throw new ProviderError("unreachable", "the process has ended");
-    const hit = asked.name === procedure && ++seen === nth;
-    if (hit && how === "end") {
-      ended = true;
-      throw new ProviderError("unreachable", "the process has ended");
-    }
-    const answer = await call(asked, args, patience);
-    if (hit) throw new ProviderError("dropped", "the answer was lost");
-    return answer;
-  };
-  return () => {
-    s.host.session.call = call;
-  };
-}
 
 describe.skipIf(reason !== undefined)(`networks over a bad line${reason === undefined ? "" : ` (${reason})`}`, () => {
   let daemon: LibvirtHost;
@@ -50,7 +29,7 @@ describe.skipIf(reason !== undefined)(`networks over a bad line${reason === unde
   it.each(["network.defineFlags", "network.create", "network.setAutostart"])(
     "are made although the answer of %s is lost",
     async (procedure) => {
-      const mend = breaking(s, procedure, "answer");
+      const mend = breaking(s.host, procedure, "answer");
       const { outputs } = await s.create(s.declare(written));
       mend();
       expect(outputs.active).toBe(true);
@@ -67,7 +46,7 @@ describe.skipIf(reason !== undefined)(`networks over a bad line${reason === unde
     "with autostart %s are finished by an update when the creation ended before %s (%i)",
     async (autostart, procedure, nth) => {
       const wanted = s.declare({ ...written, autostart });
-      const mend = breaking(s, procedure, "end", nth);
+      const mend = breaking(s.host, procedure, "end", nth);
       const error: unknown = await s.create(wanted).catch((e: unknown) => e);
       mend();
       // The host had it, so its id is kept and the face goes on with an update.
@@ -83,7 +62,7 @@ describe.skipIf(reason !== undefined)(`networks over a bad line${reason === unde
     "are changed although the answer of %s is lost",
     async (procedure) => {
       const { id } = await s.create(s.declare(written));
-      const mend = breaking(s, procedure, "answer");
+      const mend = breaking(s.host, procedure, "answer");
       const effect = await s.change(id, s.declare(written), s.declare({ ...written, mtu: 1300 }));
       mend();
       expect(effect).toBe("restart");
@@ -99,7 +78,7 @@ describe.skipIf(reason !== undefined)(`networks over a bad line${reason === unde
     const wanted = s.declare(written);
     const next = s.declare({ ...written, mtu: 1300, dns: { domain: "x.test" } });
     const { id } = await s.create(wanted);
-    const mend = breaking(s, procedure, "end", nth);
+    const mend = breaking(s.host, procedure, "end", nth);
     await expect(s.engine.update(id, wanted, next, step)).rejects.toThrow("the process has ended");
     mend();
     const seen = await s.engine.read(id, next);
@@ -111,7 +90,7 @@ describe.skipIf(reason !== undefined)(`networks over a bad line${reason === unde
 
   it("keep an allotment whose answer is lost, once", async () => {
     const { id } = await s.create(s.declare(written));
-    const mend = breaking(s, "network.update", "answer");
+    const mend = breaking(s.host, "network.update", "answer");
     const { address } = await allot(s.host, id, { mac: "52:54:00:00:00:01", name: "a" });
     mend();
     expect((await daemon.virsh("net-dumpxml", "n")).match(/<host mac/g)).toHaveLength(1);

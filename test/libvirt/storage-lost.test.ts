@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { pools, secrets, volumes } from "../../provider/backends/libvirt/rpc/index.js";
 import type { LibvirtHost } from "../hosts/libvirt-host.js";
 import { requirements, startLibvirtd } from "../hosts/libvirtd.js";
+import { breaking } from "./breaking.js";
 import { type Cutter, cutter } from "./storage-cutter.js";
 import { compare, declare, MiB, makeImages, silent, type Worker, worker } from "./storage-lab.js";
 
@@ -66,6 +67,23 @@ describe.skipIf(reason !== undefined)(`storage with lost answers${reason === und
       expect(await host.virsh("secret-list")).not.toContain("kept");
     }
   });
+
+  it.each(["secret.undefine", "volume.delete"])(
+    "leaves no mark of a volume whose deletion ended before %s, nor of one that somebody else deleted meanwhile",
+    async (procedure) => {
+      for (const meanwhile of [false, true]) {
+        const made = await w.volumes.create(vol("v", { size: "8MiB" }), silent());
+        const mend = breaking(w.host, procedure, "end");
+        await expect(w.volumes.remove(made.id, made.inputs, silent())).rejects.toThrow("the process has ended");
+        mend();
+        expect(await readdir(join(host.pools, "kept"))).toEqual(["v"]);
+        if (meanwhile) await host.virsh("vol-delete", "--pool", "kept", "v");
+        await w.volumes.remove(made.id, made.inputs, silent());
+        expect(await readdir(join(host.pools, "kept"))).toEqual([]);
+        expect(await host.virsh("secret-list")).not.toContain("kept");
+      }
+    },
+  );
 
   it.each(["upload", "createFrom"] as const)("begins anew after the answer to %s was lost", async (step) => {
     const wanted = vol("copy", { source: images.qcow2 });

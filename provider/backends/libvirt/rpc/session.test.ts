@@ -210,6 +210,29 @@ describe("Session", () => {
     for (const error of await Promise.all(calls)) expect(error).toMatchObject({ code: "failed" });
   });
 
+  it("notices that the peer of an idle connection is gone without a word, and opens a new one for the next call", async () => {
+    const host = new ScriptedHost();
+    const session = open(host, { keepaliveMs: 10, keepaliveCount: 2 });
+    await session.call(connect.type, undefined);
+    const [gone] = host.peers;
+    if (gone === undefined) throw new Error("nothing was dialled");
+    // From now on it reads and says nothing, and its end is not heard of.
+    gone.onFrame = () => {};
+    await vi.waitFor(() => expect(gone.duplex.readableEnded || gone.duplex.destroyed).toBe(true), 5000);
+    expect(await session.call(connect.type, undefined)).toBe("QEMU");
+    expect(host.peers).toHaveLength(2);
+  });
+
+  it("gives a call up that meets such a peer before it was noticed, and not later than pings tell", async () => {
+    const host = new ScriptedHost();
+    const session = open(host, { keepaliveMs: 50, keepaliveCount: 2 });
+    await session.call(connect.type, undefined);
+    for (const peer of host.peers) peer.onFrame = () => {};
+    const error = await failure(session.call(domains.xml, { dom }));
+    expect(error).toMatchObject({ code: "dropped", fact: expect.stringContaining("no sign of life") });
+    expect(await session.call(connect.type, undefined)).toBe("QEMU");
+  });
+
   it("is closed for good", async () => {
     const host = new ScriptedHost();
     const session = open(host);
