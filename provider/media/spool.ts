@@ -2,7 +2,7 @@ import { type FileHandle, mkdtemp, open, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ProviderError } from "../core/errors.js";
-import { openSource, type SourceOptions } from "./source.js";
+import { type Found, openSource, type SourceOptions } from "./source.js";
 import { filled, type LocalFile } from "./source-file.js";
 
 /**
@@ -10,11 +10,17 @@ import { filled, type LocalFile } from "./source-file.js";
  * serve may change between two requests. Its holes take no room on the disk. The file's name is taken away at once, so
  * that nothing is left even when this process is killed; `close` gives the room back.
  *
+ * @param accept throws when the rest need not be waited for; gets what is known of the source at its start.
  * @throws ProviderError as `openSource` and its `chunks`; `failed` when the file cannot be written.
  */
-export async function spooled(address: string, options: SourceOptions): Promise<LocalFile> {
+export async function spooled(
+  address: string,
+  options: SourceOptions,
+  accept: (found: Found) => void,
+): Promise<LocalFile> {
   const source = await openSource(address, options);
   try {
+    accept(source);
     const handle = await written(nameless());
     try {
       let length = 0;

@@ -1,15 +1,15 @@
 import { Buffer } from "node:buffer";
 import { ProviderError } from "../core/errors.js";
-import { showBytes } from "../core/units.js";
 import { chunks, type Disk, rawDisk } from "./disk.js";
-import { IMAGE_HEAD, type Image, type ImageFormat, imageProblem, inspectImage } from "./image.js";
+import { IMAGE_HEAD, type Image, inspectImage } from "./image.js";
 import { qcow2Disk } from "./qcow2.js";
 import { checksum, missing, placeOf, type SourceOptions } from "./source.js";
 import { ahead, type Chunk, checkedChunks, LONGEST_HOLE } from "./source-chunks.js";
 import { cancelled, type LocalFile, openLocal, pieces } from "./source-file.js";
 import { spooled } from "./spool.js";
 import { MiB } from "./vhdx-format.js";
-import { LARGEST, LOGICAL_SECTOR, type VhdxLayout, vhdxHead, vhdxLayout, vhdxTable } from "./vhdx-layout.js";
+import { type VhdxLayout, vhdxHead, vhdxLayout, vhdxTable } from "./vhdx-layout.js";
+import { grown, vhdxFault } from "./vhdx-source.js";
 import { verifyVhdx } from "./vhdx-verify.js";
 
 export interface VhdxOptions extends SourceOptions {
@@ -39,16 +39,13 @@ export interface Vhdx {
   close(): Promise<void>;
 }
 
-/** The smallest disk that New-VHD makes. */
-const SMALLEST = 3 * MiB;
-
 /**
  * Makes a VHDX of a source, without the blocks that are zeros: raw and qcow2 images are converted, a VHDX is checked and
  * left as it is.
  *
  * The length and the table of blocks are known before the first byte. For this a raw image is read twice, of a qcow2 only
- * its tables; what comes by HTTP is kept in a temporary file meanwhile (`spool.ts`). Held are 10 MiB, a bit for each
- * block (8 MiB for 64 TiB in blocks of 1 MiB), and a qcow2's tables (`qcow2-map.ts`).
+ * its tables; what comes by HTTP is kept in a temporary file meanwhile (`spool.ts`). About 12 MiB are held, a bit for
+ * each block (8 MiB for 64 TiB in blocks of 1 MiB), and a qcow2's tables (`qcow2-map.ts`).
  *
  * @throws ProviderError as `openSource`; `invalid` for a source that cannot become a VHDX (property `source`), or a size
  *   or block size out of range (properties `size`, `blockSize`).
@@ -57,7 +54,11 @@ export async function toVhdx(source: string, options: VhdxOptions): Promise<Vhdx
   const sha256 = checksum(options.sha256);
   const { signal } = options;
   const place = placeOf(source);
-  const file = typeof place === "string" ? await openLocal(place) : await spooled(source, options);
+  const file =
+    typeof place === "string"
+      ? await openLocal(place)
+      : // Nobody shall wait for a long download of what will be refused.
+        await spooled(source, options, ({ head, length }) => refuse(inspectImage(head), length, options.size));
   if (file === undefined) throw missing(place);
   // What was spooled has been compared already.
   const expected = typeof place === "string" ? { sha256, unchanged: file.unchanged } : { unchanged: file.unchanged };
@@ -65,7 +66,7 @@ export async function toVhdx(source: string, options: VhdxOptions): Promise<Vhdx
   try {
     const head = Buffer.alloc(Math.min(IMAGE_HEAD, file.length));
     await file.read(head, 0);
-    const { format } = await accepted(file, head);
+    const { format } = await accepted(file, head, options.size);
     // The other formats are read from start to end only to compare the checksum; of raw images the zeros are found so.
     if (format !== "raw" && expected.sha256 !== undefined)
       for await (const _ of checkedChunks(pieces(file, signal), checked));
@@ -79,22 +80,18 @@ export async function toVhdx(source: string, options: VhdxOptions): Promise<Vhdx
 }
 
 async function asItIs(file: LocalFile, { size, signal }: VhdxOptions): Promise<Vhdx> {
-  const { virtualSize, dirty } = await verifyVhdx(file);
-  if (dirty) {
-    throw refused({
-      fact: "the VHDX was not closed properly: its log has to be replayed",
-      hint: "Shut its machine down, or let its host replay the log with Mount-VHD and Dismount-VHD, and copy it again.",
-    });
-  }
-  if (size !== undefined && size < virtualSize) throw tooSmall(size, virtualSize);
+  const info = await verifyVhdx(file);
   const { length, unchanged } = file;
+  // Again, since only now it is known which of the headers counts.
+  refuse({ format: "vhdx", ...info }, length, size);
+  const { virtualSize } = info;
   const stream = () => checkedChunks(ahead(pieces(file, signal)), { length, unchanged });
   return { length, virtualSize, converted: false, chunks: once(stream), close: () => file.close() };
 }
 
 async function converted(file: LocalFile, disk: Disk, options: VhdxOptions): Promise<Vhdx> {
   const { blockSize = 32 * MiB, type = "dynamic", id, signal } = options;
-  const layout = vhdxLayout({ virtualSize: sizeOf(disk.size, options.size), blockSize, type });
+  const layout = vhdxLayout({ virtualSize: options.size ?? grown(disk.size), blockSize, type });
   const present = new Uint8Array(Math.ceil(layout.blocks / 8)).fill(type === "fixed" ? 255 : 0);
   const has = (block: number): boolean => (((present[block >> 3] ?? 0) >> (block & 7)) & 1) !== 0;
   // A fixed disk has all blocks; its source is read here all the same, since its checksum may be compared by that.
@@ -162,67 +159,21 @@ function once(stream: () => AsyncIterable<Chunk>): () => AsyncIterable<Chunk> {
   };
 }
 
-function sizeOf(source: number, size: number | undefined): number {
-  if (size === undefined) {
-    if (source <= LARGEST) return Math.max(SMALLEST, Math.ceil(source / MiB) * MiB);
-    throw refused({ fact: "the source is larger than a VHDX can be (64 TiB)", hint: "Split it into several disks." });
-  }
-  if (size < source) throw tooSmall(size, source);
-  if (size % LOGICAL_SECTOR === 0 && size >= SMALLEST && size <= LARGEST) return size;
-  throw new ProviderError("invalid", `a VHDX cannot have ${showBytes(size)}`, {
-    where: { property: "size" },
-    hint: "Use a multiple of 512 between 3 MiB and 64 TiB.",
-  });
-}
-
-const tooSmall = (size: number, source: number): ProviderError =>
-  new ProviderError("invalid", `${showBytes(size)} is smaller than the source, which has ${showBytes(source)}`, {
-    where: { property: "size" },
-    hint: `Set size to at least ${showBytes(source)}.`,
-  });
-
-interface Problem {
-  readonly fact: string;
-  readonly hint: string;
-}
-
-const refused = ({ fact, hint }: Problem): ProviderError =>
-  new ProviderError("invalid", fact, { where: { property: "source" }, hint });
-
-/** What cannot be read here, with the remedy. */
-const FOREIGN: Readonly<Partial<Record<ImageFormat, Problem>>> = {
-  vhd: {
-    fact: "the image is a VHD, the format before VHDX",
-    hint: "Convert it first, with `Convert-VHD` on Windows or `qemu-img convert -f vpc -O vhdx`.",
-  },
-  vmdk: { fact: "the image is a VMDK", hint: "Convert it first, with `qemu-img convert -O vhdx`." },
-  vdi: { fact: "the image is a VDI", hint: "Convert it first, with `qemu-img convert -O vhdx`." },
-  qcow: { fact: "the image is a qcow of version 1", hint: "Convert it first, with `qemu-img convert -O qcow2`." },
-  iso: {
-    fact: "the image is that of a CD (ISO 9660), not of a disk",
-    hint: "Give it to a CD drive, or give a disk image.",
-  },
-};
-
-async function accepted(file: LocalFile, head: Buffer): Promise<Image> {
-  if (file.length === 0)
-    throw refused({ fact: "the source is empty", hint: "Give an image; for an empty disk give only size." });
+async function accepted(file: LocalFile, head: Buffer, size: number | undefined): Promise<Image> {
   const tail = Buffer.alloc(Math.min(512, file.length));
   await file.read(tail, file.length - tail.length);
   let image = inspectImage(head, tail);
   for (let needs = image.needs; needs !== undefined; needs = image.needs) {
     const bytes = Buffer.alloc(needs);
-    const read = await file.read(bytes, 0);
-    if (read < needs) break; // it was cut off: `verifyVhdx` says so
+    if ((await file.read(bytes, 0)) < needs) break; // it was cut off: `verifyVhdx` says so
     image = inspectImage(bytes);
   }
-  if (image.format === "vhdx" && image.type === "differencing") {
-    throw refused({
-      fact: "the VHDX is only the difference to another file that it names",
-      hint: "Merge it on its host first, with `Merge-VHD`, or delete the checkpoint that it belongs to.",
-    });
-  }
-  const problem = FOREIGN[image.format] ?? imageProblem(image);
-  if (problem !== undefined) throw refused(problem);
+  refuse(image, file.length, size);
   return image;
+}
+
+function refuse(...given: Parameters<typeof vhdxFault>): void {
+  const fault = vhdxFault(...given);
+  if (fault === undefined) return;
+  throw new ProviderError("invalid", fault.fact, { where: { property: fault.property }, hint: fault.hint });
 }
