@@ -58,6 +58,8 @@ export interface Sshd {
   log(): string;
   /** Cuts every connection, without a goodbye; new ones are taken. */
   cut(): void;
+  /** Every connection stays and is silent for ever; new ones are taken. */
+  freeze(): void;
   stop(): Promise<void>;
 }
 
@@ -97,6 +99,7 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
   // sshd reads authorized_keys as the user who logs in.
   if (options.guest !== undefined) chmodSync(dir, 0o755);
   const server = await launch(dir, options);
+  const master = () => Number(readFileSync(join(dir, "sshd.pid"), "utf8"));
   const publicKeys = hostKeys.map((key) => readFileSync(`${key}.pub`, "utf8").split(" ").slice(0, 2).join(" "));
   return {
     port,
@@ -104,7 +107,8 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
     dir,
     hostKeyLine: publicKeys.map((key) => `[127.0.0.1]:${port} ${key}\n`).join(""),
     clientKeyPath,
-    cut: () => killDescendants(Number(readFileSync(join(dir, "sshd.pid"), "utf8"))),
+    cut: () => signalDescendants(master(), "SIGKILL"),
+    freeze: () => signalDescendants(master(), "SIGSTOP"),
     ...server,
   };
 }
@@ -149,8 +153,8 @@ async function launch(dir: string, options: SshdOptions): Promise<Pick<Sshd, "lo
   return { log: () => log, stop };
 }
 
-/** Ends the processes below one process, which itself stays. */
-function killDescendants(root: number): void {
+/** Sends a signal to the processes below one process, but not to that one. */
+function signalDescendants(root: number, signal: NodeJS.Signals): void {
   const parents = new Map<number, number>();
   for (const name of readdirSync("/proc")) {
     if (!/^\d+$/.test(name)) continue;
@@ -163,7 +167,7 @@ function killDescendants(root: number): void {
   }
   const below = (pid: number): number[] =>
     [...parents].filter(([, parent]) => parent === pid).flatMap(([child]) => [...below(child), child]);
-  for (const pid of below(root)) process.kill(pid, "SIGKILL");
+  for (const pid of below(root)) process.kill(pid, signal);
 }
 
 function writeAccounts(dir: string, { password, guest }: SshdOptions): void {

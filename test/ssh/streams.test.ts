@@ -118,6 +118,22 @@ describe.skipIf(sshdMissing !== undefined)(withSshd("streams over ssh"), () => {
     }
   });
 
+  test("a connection whose server fell silent while nobody used it is given up, and the next use dials again", async () => {
+    const second = await startSshd();
+    const other = sshTransport(optionsFor(second, { keepalive: 50 }));
+    try {
+      const stream = await other.connect(echo.path);
+      const error = new Promise((resolve) => stream.once("error", resolve));
+      second.freeze();
+      expect(await error).toMatchObject({ code: "dropped", fact: expect.stringContaining("Keepalive timeout") });
+      expect(String(await exchange(await other.connect(echo.path), "again"))).toBe("again");
+    } finally {
+      await other.close();
+      second.cut();
+      await second.stop();
+    }
+  });
+
   test("streams that are being opened when the connection is cut are dropped", async () => {
     const second = await startSshd();
     const other = sshTransport(optionsFor(second));
