@@ -167,7 +167,13 @@ function signalDescendants(root: number, signal: NodeJS.Signals): void {
   }
   const below = (pid: number): number[] =>
     [...parents].filter(([, parent]) => parent === pid).flatMap(([child]) => [...below(child), child]);
-  for (const pid of below(root)) process.kill(pid, signal);
+  for (const pid of below(root)) {
+    try {
+      process.kill(pid, signal);
+    } catch {
+      // It has ended meanwhile.
+    }
+  }
 }
 
 function writeAccounts(dir: string, { password, guest }: SshdOptions): void {

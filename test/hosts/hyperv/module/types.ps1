@@ -65,52 +65,52 @@ VMSwitch < VirtualizationObject : Id Name SwitchType Notes NetAdapterInterfaceDe
 VMSwitchExtension < VirtualizationObject : Id Name
 VMIntegrationComponent < VMComponentObject : Enabled OperationalStatus PrimaryOperationalStatus PrimaryStatusDescription SecondaryOperationalStatus SecondaryStatusDescription StatusDescription
 VMComPort < VMComponentObject : Path DebuggerMode
+VirtualHardDisk : ComputerName Path VhdFormat VhdType FileSize Size MinimumSize LogicalSectorSize PhysicalSectorSize BlockSize ParentPath DiskIdentifier FragmentationPercentage Alignment Attached DiskNumber Number IsPMEMCompatible AddressAbstractionType
 '@
 
-$emit = [AppDomain]::CurrentDomain
-[System.Threading.Monitor]::Enter($emit)
-try {
-    if ($null -eq ('Microsoft.HyperV.PowerShell.VMState' -as [type])) {
-        $assembly = [System.Reflection.Emit.AssemblyBuilder]::DefineDynamicAssembly((New-Object System.Reflection.AssemblyName 'HyperV.Simulated'), 'Run')
-        $builder = $assembly.DefineDynamicModule('HyperV.Simulated')
-        foreach ($pair in @('Microsoft.HyperV.PowerShell.', $enums), @('Microsoft.Vhd.PowerShell.', $vhdEnums)) {
-            foreach ($line in $pair[1] -split '\r?\n') {
-                $words = $line.Split(' ')
-                $enum = $builder.DefineEnum($pair[0] + $words[0], 'Public', [int])
-                for ($i = 1; $i -lt $words.Length; $i++) {
-                    $literal = $words[$i].Split('=')
-                    $null = $enum.DefineLiteral($literal[0], [int]$literal[1])
-                }
-                $null = $enum.CreateTypeInfo()
+# Makes the assembly; it takes a quarter of a second, so the host's first session does it for all.
+function Save-Types([string]$Path) {
+    $assembly = New-Object System.Reflection.Emit.PersistedAssemblyBuilder (New-Object System.Reflection.AssemblyName 'HyperV.Simulated'), ([object].Assembly)
+    $builder = $assembly.DefineDynamicModule('HyperV.Simulated')
+    foreach ($pair in @('Microsoft.HyperV.PowerShell.', $enums), @('Microsoft.Vhd.PowerShell.', $vhdEnums)) {
+        foreach ($line in $pair[1] -split '\r?\n') {
+            $words = $line.Split(' ')
+            $enum = $builder.DefineEnum($pair[0] + $words[0], 'Public', [int])
+            for ($i = 1; $i -lt $words.Length; $i++) {
+                $literal = $words[$i].Split('=')
+                $null = $enum.DefineLiteral($literal[0], [int]$literal[1])
             }
+            $null = $enum.CreateTypeInfo()
         }
-        $made = @{}
-        foreach ($line in $classes -split '\r?\n') {
-            $head, $fields = $line -split ' : '
-            $name, $base = $head -split ' < '
-            $parent = if ($base) { $made[$base] } else { [object] }
-            $type = $builder.DefineType('Microsoft.HyperV.PowerShell.' + $name, 'Public, Class', $parent)
-            foreach ($field in $fields.Split(' ')) { $null = $type.DefineField($field, [object], 'Public') }
-            $made[$name] = $type.CreateTypeInfo()
-        }
-        $type = $builder.DefineType('Microsoft.Vhd.PowerShell.VirtualHardDisk', 'Public, Class', [object])
-        foreach ($field in 'ComputerName Path VhdFormat VhdType FileSize Size MinimumSize LogicalSectorSize PhysicalSectorSize BlockSize ParentPath DiskIdentifier FragmentationPercentage Alignment Attached DiskNumber Number IsPMEMCompatible AddressAbstractionType'.Split(' ')) { $null = $type.DefineField($field, [object], 'Public') }
-        $null = $type.CreateTypeInfo()
-        $type = $builder.DefineType('Microsoft.HyperV.PowerShell.VirtualizationException', 'Public, Class', [System.Exception])
-        $constructor = $type.DefineConstructor('Public', 'Standard', @([string]))
-        $code = $constructor.GetILGenerator()
-        $code.Emit([System.Reflection.Emit.OpCodes]::Ldarg_0)
-        $code.Emit([System.Reflection.Emit.OpCodes]::Ldarg_1)
-        $code.Emit([System.Reflection.Emit.OpCodes]::Call, [System.Exception].GetConstructor(@([string])))
-        $code.Emit([System.Reflection.Emit.OpCodes]::Ret)
-        $null = $type.CreateTypeInfo()
     }
+    $made = @{}
+    foreach ($line in $classes -split '\r?\n') {
+        $head, $fields = $line -split ' : '
+        $name, $base = $head -split ' < '
+        $space = if ($name -like 'Virtual*Disk') { 'Microsoft.Vhd.PowerShell.' } else { 'Microsoft.HyperV.PowerShell.' }
+        $parent = if ($base) { $made[$base] } else { [object] }
+        $type = $builder.DefineType($space + $name, 'Public, Class', $parent)
+        foreach ($field in $fields.Split(' ')) { $null = $type.DefineField($field, [object], 'Public') }
+        $null = $type.DefineDefaultConstructor('Public')
+        $made[$name] = $type.CreateTypeInfo()
+    }
+    Add-ExceptionType $builder
+    $new = $Path + [Guid]::NewGuid()
+    $assembly.Save($new)
+    [System.IO.File]::Move($new, $Path, $true)
 }
-finally { [System.Threading.Monitor]::Exit($emit) }
 
-# An object of one of the types above, from a table of its fields.
-function New-Typed([string]$Type, $Fields) {
-    $object = New-Object "Microsoft.HyperV.PowerShell.$Type"
-    foreach ($name in $Fields.Keys) { $object.$name = $Fields[$name] }
-    $object
+function Add-ExceptionType($Builder) {
+    $type = $Builder.DefineType('Microsoft.HyperV.PowerShell.VirtualizationException', 'Public, Class', [System.Exception])
+    $constructor = $type.DefineConstructor('Public', 'Standard', @([string]))
+    $code = $constructor.GetILGenerator()
+    $code.Emit([System.Reflection.Emit.OpCodes]::Ldarg_0)
+    $code.Emit([System.Reflection.Emit.OpCodes]::Ldarg_1)
+    $code.Emit([System.Reflection.Emit.OpCodes]::Call, [System.Exception].GetConstructor(@([string])))
+    $code.Emit([System.Reflection.Emit.OpCodes]::Ret)
+    $null = $type.CreateTypeInfo()
 }
+
+$typesPath = "$env:CROSSVISOR_SIM_ROOT/.sim/types.dll"
+if (-not [System.IO.File]::Exists($typesPath)) { Save-Types $typesPath }
+$null = [System.Reflection.Assembly]::LoadFrom($typesPath)
