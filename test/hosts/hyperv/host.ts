@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { chmod, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { type Sshd, startSshd } from "../../ssh/sshd.js";
 import { createHostFolder, removeHost, sweepHosts } from "../host-folder.js";
@@ -126,13 +126,18 @@ const environment = (root: string, engine: Engine, settings: Settings): Readonly
 });
 
 const furnish = async (root: string, engine: Engine, settings: Settings): Promise<void> => {
-  const folders = [`${home}/AppData/Local/Temp`, "C/Windows/Temp", "C/ProgramData/Microsoft/Windows/Hyper-V", ".sim"];
+  const folders = [
+    `${home}/AppData/Local/Temp`,
+    "C/Windows/Temp",
+    "C/ProgramData/Microsoft/Windows/Hyper-V",
+    ".sim/journal",
+  ];
   for (const folder of [...folders, "C/Users/Public/Documents/Hyper-V/Virtual Hard Disks"])
     await mkdir(join(root, folder), { recursive: true });
   await furnishModules(root, settings);
   for (const [name, text] of Object.entries(programs(engine)))
     await put(join(root, "C/Windows/System32", name), `#!/bin/sh\n${text}\n`, 0o755);
-  for (const name of ["journal.jsonl", "locks.txt"]) await put(join(root, ".sim", name), "");
+  await put(join(root, ".sim/locks.txt"), "");
   await put(join(root, ".sim/state.log"), firstState());
   const node = [process.execPath, "--experimental-strip-types", "--no-warnings"];
   const shell = {
@@ -221,10 +226,12 @@ const access = (server: Sshd, privateKey: string) => ({
   log: server.log,
 });
 
+/** The sessions' journals as one. */
 const readJournal = async (root: string): Promise<readonly JournalEntry[]> => {
-  const text = await readFile(join(root, ".sim/journal.jsonl"), "utf8");
-  return text
-    .split("\n")
-    .filter((line) => line !== "")
-    .map((line) => JSON.parse(line) as JournalEntry);
+  const folder = join(root, ".sim/journal");
+  const texts = await Promise.all((await readdir(folder)).map((name) => readFile(join(folder, name), "utf8")));
+  const whole = texts
+    .flatMap((text) => text.slice(0, text.lastIndexOf("\n") + 1).split("\n"))
+    .filter((line) => line !== "");
+  return whole.map((line) => JSON.parse(line) as JournalEntry).sort((a, b) => a.time - b.time);
 };

@@ -12,14 +12,12 @@ function Register([string[]]$Names, [scriptblock]$Body) { foreach ($name in $Nam
 
 function Get-Now { [DateTimeOffset]::UtcNow.ToUnixTimeMilliseconds() }
 
-# The settings of the host, which a test may change at any time.
-function Get-Settings {
+# The settings of the host, which a test may change at any time: looked at once for each call.
+function Sync-Settings {
     $stamp = [System.IO.File]::GetLastWriteTimeUtc("$own/settings.json").Ticks
-    if ($stamp -ne $script:settingsStamp) {
-        $script:settings = ConvertFrom-Json ([System.IO.File]::ReadAllText("$own/settings.json", $utf8))
-        $script:settingsStamp = $stamp
-    }
-    $script:settings
+    if ($stamp -eq $script:settingsStamp) { return }
+    $script:settings = ConvertFrom-Json ([System.IO.File]::ReadAllText("$own/settings.json", $utf8))
+    $script:settingsStamp = $stamp
 }
 
 # C:\a\b as it is on this machine: below the root, each name without regard to case.
@@ -77,6 +75,7 @@ function Deny-Windows([int]$Code, [string]$Category, [string]$Message) {
 
 # GetVM of Get-VM: the last part of a Hyper-V error's id. Commands made from CIM classes have their own name there.
 function Get-ErrorSource([string]$Module, [string]$Name) {
+    if ($Name -match '^(\w+)-VHD$') { return "Microsoft.Vhd.PowerShell.Cmdlets.$($Matches[1])Vhd" }
     if ($Module -eq 'Hyper-V') { 'Microsoft.HyperV.PowerShell.Commands.' + $Name.Replace('-', '') } else { $Name }
 }
 
@@ -92,26 +91,35 @@ function New-Record($Exception, [string]$Module, [string]$Name) {
     $record
 }
 
+# Each session has a journal of its own: an append of .NET is not one step, so several to one file lose lines.
+$journal = $null
 function Write-Journal([string]$Name, $Bound, [string]$Result) {
-    $given = [ordered]@{}
-    foreach ($key in $Bound.Keys) {
-        $value = $Bound[$key]
-        $given[$key] = [string[]]@(foreach ($one in $value) { if ($null -ne $one -and $one.GetType().Namespace -eq 'Microsoft.HyperV.PowerShell' -and $one.GetType().IsClass) { [string]$one.Name } else { [string]$one } })
+    if ($null -eq $journal) {
+        $script:journal = New-Object System.IO.FileStream "$own/journal/$([Guid]::NewGuid())", 'CreateNew', 'Write', 'Read', 1
     }
-    $entry = ConvertTo-Json -Compress -Depth 4 -InputObject ([ordered]@{ time = Get-Now; pid = $PID; command = $Name; parameters = $given; result = $Result })
-    Add-Line "$own/journal.jsonl" $entry
+    $given = @{}
+    foreach ($key in $Bound.Keys) { $given[$key] = [string[]]@(foreach ($one in $Bound[$key]) { Get-Label $one }) }
+    $entry = ConvertTo-Json -Compress -Depth 4 -InputObject @{ time = Get-Now; pid = $PID; command = $Name; parameters = $given; result = $Result }
+    $bytes = $utf8.GetBytes($entry + "`n")
+    $journal.Write($bytes, 0, $bytes.Length)
+    $journal.Flush()
 }
 
-# One line at the end of a file that many sessions write to.
+# What a journal shows of an argument.
+function Get-Label($Value) {
+    if ($null -eq $Value) { return '' }
+    $type = $Value.GetType()
+    if ($type.IsClass -and $type.Namespace -eq 'Microsoft.HyperV.PowerShell') { [string]$Value.Name } else { [string]$Value }
+}
+
+# One line at the end of a file.
 function Add-Line([string]$Path, [string]$Line) {
-    $bytes = $utf8.GetBytes($Line + "`n")
-    $stream = New-Object System.IO.FileStream $Path, 'Append', 'Write', 'ReadWrite', 1
-    try { $stream.Write($bytes, 0, $bytes.Length) } finally { $stream.Dispose() }
+    Use-Lock { [System.IO.File]::AppendAllText($Path, $Line + "`n", $utf8) }
 }
 
 # A fault that a test asked for, as often as it asked, counted over all sessions.
 function Invoke-Fault([string]$Name, [string]$Moment) {
-    foreach ($fault in (Get-Settings).faults) {
+    foreach ($fault in $settings.faults) {
         if ($fault.moment -ne $Moment -or -not ($Name -like $fault.command)) { continue }
         if (-not (Use-Lock { Step-Fault $fault })) { continue }
         if ($fault.delay) { Start-Sleep -Milliseconds $fault.delay }
@@ -130,7 +138,7 @@ function Step-Fault($Fault) {
 
 # The host's moods: who calls may not, the service is stopped.
 function Assert-Allowed([string]$Module, [string]$Name) {
-    $now = Get-Settings
+    $now = $settings
     if ($Module -eq 'Hyper-V') {
         if ($now.rights -eq 'none') { Fail 'AccessDenied' 'PermissionDenied' 'You do not have the required permission to complete this task. Contact the administrator of the authorization policy for the computer.' 0x80070005 }
         if ($now.service -eq 'stopped' -and $Name -notmatch '-VHD$') { Fail 'ObjectNotFound' 'ObjectNotFound' 'Hyper-V encountered an error trying to access an object on the computer because the object was not found. Verify that the Virtual Machine Management service on the computer is running.' 0x80131500 }
@@ -147,6 +155,8 @@ function Invoke-Simulated([string]$Module, [string]$Name, $Cmdlet, $Bound) {
     }
     $result = 'ok'
     try {
+        Sync-Settings
+        Sync-State
         Invoke-Fault $Name 'before'
         Assert-Allowed $Module $Name
         if (-not $commands[$Name]) { Fail 'NotImplemented' 'NotImplemented' "$Name is not simulated by this host." 0x80004001 }

@@ -6,7 +6,7 @@ function Get-KnownScope($Id) {
     if ($null -eq $scope) { Fail 'DHCP 20004' 'ObjectNotFound' "Failed to get version of the scope $Id on DHCP server: the scope does not exist." 0x80004E24 $Id }
     $scope
 }
-function Assert-Role { if ((Get-Settings).features -notcontains 'DHCP') { Fail 'CommandNotFoundException' 'ObjectNotFound' 'The DHCP role is not installed.' 0x80131501 } }
+function Assert-Role { if ($settings.features -notcontains 'DHCP') { Fail 'CommandNotFoundException' 'ObjectNotFound' 'The DHCP role is not installed.' 0x80131501 } }
 
 function ConvertTo-Scope($Record) { New-Cim 'root/Microsoft/Windows/DHCP/DhcpServerv4Scope' ([ordered]@{ ScopeId = [System.Net.IPAddress]$Record.id; Name = $Record.name; SubnetMask = [System.Net.IPAddress]$Record.mask; StartRange = [System.Net.IPAddress]$Record.start; EndRange = [System.Net.IPAddress]$Record.end; State = $Record.state; LeaseDuration = [TimeSpan]::FromSeconds($Record.lease) }) }
 

@@ -59,7 +59,7 @@ function Find-Place($Vm, [string]$Controller, $P) {
 # Hyper-V refuses files that are sparse on its side, which a file on this machine's disk cannot show; the mark is kept apart.
 function Assert-Disk([string]$Path) {
     if (-not (Test-RealFile $Path)) { Deny-NoFile $Path }
-    if ((Get-Settings).sparse -contains $Path -and -not [System.IO.File]::Exists("$own/dense-" + $Path.ToLowerInvariant().Replace('\', '!'))) { Fail 'OperationFailed' 'NotSpecified' "The file '$Path' must not be compressed, encrypted or sparse." 0xC03A001A }
+    if ($settings.sparse -contains $Path -and -not [System.IO.File]::Exists("$own/dense-" + $Path.ToLowerInvariant().Replace('\', '!'))) { Fail 'OperationFailed' 'NotSpecified' "The file '$Path' must not be compressed, encrypted or sparse." 0xC03A001A }
     $null = Read-Disk $Path
 }
 

@@ -2,11 +2,11 @@
 # own service reads is written here; that service has the right and the network.
 
 # An order to the host's service: verb and machine.
-function Send-Guest([string]$Id, [string]$Verb) { if ((Get-Settings).boot) { Add-Line "$own/orders" "$Verb $Id" } }
+function Send-Guest([string]$Id, [string]$Verb) { if ($settings.boot) { Add-Line "$own/orders" "$Verb $Id" } }
 
 # What QEMU needs to know, in lines: memory, processors, firmware, disks, CDs, network adapters with their switch.
 function Start-Guest([string]$Id) {
-    if (-not (Get-Settings).boot) { return }
+    if (-not $settings.boot) { return }
     $vm = Get-Record "vm/$Id"
     $text = New-Object System.Text.StringBuilder
     $null = $text.Append("memory $([int]($vm.memory.startup / 1MB))`nprocessors $($vm.processor.count)`ngeneration $($vm.generation)`n")
@@ -23,7 +23,7 @@ function Get-Bridge($Switch) { 'sw' + $Switch.id.Substring(0, 8) }
 
 # Bridges and their addresses, as they should be: the service makes them so.
 function Update-Wires {
-    if (-not (Get-Settings).boot) { return }
+    if (-not $settings.boot) { return }
     Use-Lock {
         $text = New-Object System.Text.StringBuilder
         foreach ($switch in Get-Records 'switch') {
@@ -44,11 +44,11 @@ function Get-Neighbours {
             foreach ($switch in Get-Records 'switch') { if ((Get-Bridge $switch) -eq $bridge) { [pscustomobject]@{ address = $address; interface = $switch.interface; mac = ($mac -replace ':', '').ToUpperInvariant() } } }
         }
     }
-    foreach ($pair in (Get-Settings).addresses) { foreach ($vm in Get-Records 'vm') { foreach ($nic in $vm.nics) { if ($nic.mac -eq $pair.mac -and $nic.switch -and (Get-LiveState $vm) -eq 'Running') { [pscustomobject]@{ address = $pair.address; interface = (Get-Record "switch/$($nic.switch)").interface; mac = $nic.mac } } } } }
+    foreach ($pair in $settings.addresses) { foreach ($vm in Get-Records 'vm') { foreach ($nic in $vm.nics) { if ($nic.mac -eq $pair.mac -and $nic.switch -and (Get-LiveState $vm) -eq 'Running') { [pscustomobject]@{ address = $pair.address; interface = (Get-Record "switch/$($nic.switch)").interface; mac = $nic.mac } } } } }
 }
 
 # The addresses that a guest reports. A guest without the daemon reports none: see the setting kvp.
 function Get-GuestAddress($Vm, $Nic) {
-    if (-not (Get-Settings).kvp -or -not $Vm.services.kvp) { return }
+    if (-not $settings.kvp -or -not $Vm.services.kvp) { return }
     foreach ($one in Get-Neighbours) { if ($one.mac -eq $Nic.mac) { $one.address } }
 }

@@ -123,7 +123,7 @@ function Assert-NatFree {
     $busy = "$own/nat-busy"
     try { $stream = New-Object System.IO.FileStream $busy, 'OpenOrCreate', 'ReadWrite', 'None' }
     catch { Deny-Windows 32 'ResourceBusy' 'The process cannot access the file because it is being used by another process.' }
-    Start-Sleep -Milliseconds (Get-Settings).times.nat
+    Start-Sleep -Milliseconds $settings.times.nat
     $stream.Dispose()
 }
 
@@ -136,7 +136,7 @@ Register 'Add-NetNatStaticMapping' {
     param($P)
     $null = Select-Nat $P 'NatName'
     Assert-NatFree
-    foreach ($range in (Get-Settings).excludedPorts) { if ($P.ExternalPort -ge $range.from -and $P.ExternalPort -le $range.to) { Deny-Windows 32 'ResourceBusy' 'The process cannot access the file because it is being used by another process.' } }
+    foreach ($range in $settings.excludedPorts) { if ($P.ExternalPort -ge $range.from -and $P.ExternalPort -le $range.to) { Deny-Windows 32 'ResourceBusy' 'The process cannot access the file because it is being used by another process.' } }
     Use-Lock {
         if (Get-Records 'mapping' | Where-Object { $_.externalPort -eq $P.ExternalPort -and $_.protocol -eq [string]$P.Protocol }) { Deny-Windows 183 'ResourceExists' 'Cannot create a file when that file already exists.' }
         $script:newMapping = 1 + [int](@(Get-Records 'mapping' | ForEach-Object { $_.id }) | Measure-Object -Maximum).Maximum

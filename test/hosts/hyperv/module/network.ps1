@@ -20,8 +20,8 @@ function ConvertTo-Mac([string]$Text) {
 function New-PoolMac($Vm) {
     $used = @{}
     foreach ($other in @(Get-Records 'vm') + @($Vm)) { foreach ($nic in $other.nics) { $used[[string]$nic.mac] = $true } }
-    $from = [Convert]::ToInt64((Get-Settings).macMinimum, 16)
-    $to = [Convert]::ToInt64((Get-Settings).macMaximum, 16)
+    $from = [Convert]::ToInt64($settings.macMinimum, 16)
+    $to = [Convert]::ToInt64($settings.macMaximum, 16)
     for ($mac = $from; $mac -le $to; $mac++) { $text = $mac.ToString('X12'); if (-not $used[$text]) { return $text } }
     Fail 'OperationFailed' 'NotSpecified' 'The pool of dynamic MAC addresses is used up.' 0x80131500
 }
@@ -50,7 +50,7 @@ function Set-NicFields($Object, $Nic) {
     $Object.StatusDescription = [string[]]@('OK')
 }
 function New-Vlan($Adapter, $Vlan) {
-    $object = New-Object Microsoft.HyperV.PowerShell.VMNetworkAdapterVlanSetting
+    $object = [Microsoft.HyperV.PowerShell.VMNetworkAdapterVlanSetting]::new()
     $object.VMId = $Adapter.VMId
     $object.VMName = $Adapter.VMName
     $object.ParentAdapter = $Adapter
@@ -75,7 +75,7 @@ function Expand-Vlans([string]$Text) {
 }
 
 function New-HostNic($Switch) {
-    $object = New-Object Microsoft.HyperV.PowerShell.VMInternalNetworkAdapter
+    $object = [Microsoft.HyperV.PowerShell.VMInternalNetworkAdapter]::new()
     $object.Name = $Switch.name
     $object.Id = "Microsoft:$($Switch.id)\$($Switch.port)"
     $object.DeviceId = '{' + $Switch.device + '}'
@@ -114,7 +114,7 @@ Register 'Add-VMNetworkAdapter' {
             param($vm)
             # Generation 2 takes adapters while it runs; generation 1 does not.
             if ($vm.generation -eq 1) { Assert-Off $vm }
-            $limit = if ((Get-Settings).version -eq '2016') { 8 } else { 64 }
+            $limit = if ($settings.version -eq '2016') { 8 } else { 64 }
             if (@($vm.nics).Count -ge $limit) { Deny-Argument "The virtual machine has $limit network adapters already." }
             Add-Nic $vm $name $switch.id $mac ([bool]$P['IsLegacy'])
             if (-not (Test-Off $vm) -and -not $mac) { $vm.nics[-1].mac = New-PoolMac $vm }

@@ -9,8 +9,10 @@ function Edit-Part($P, [string]$Key, [scriptblock]$Block) {
     Edit-Selected $P $Block
 }
 
+$partTypes = @{}
 function New-Part([string]$Type, $Vm, [string]$Name, [string]$Id) {
-    $part = New-Object ($hyper + $Type)
+    if (-not $partTypes.ContainsKey($Type)) { $partTypes[$Type] = ($hyper + $Type) -as [type] }
+    $part = $partTypes[$Type]::new()
     Set-Owner $part $Vm
     $part.Id = "Microsoft:$($Vm.id.ToUpperInvariant())\$Id"
     $part.Name = $Name
@@ -41,7 +43,7 @@ function Assert-LiveMemory($Memory, $Given) {
     $wrong = $wrong -or ($dynamic -and $Given.ContainsKey('StartupBytes') -and $Given.StartupBytes -ne $Memory.startup)
     $wrong = $wrong -or ($Given.ContainsKey('MinimumBytes') -and $Given.MinimumBytes -gt $Memory.minimum)
     $wrong = $wrong -or ($Given.ContainsKey('MaximumBytes') -and $Given.MaximumBytes -lt $Memory.maximum)
-    if (-not $dynamic -and $Given.ContainsKey('StartupBytes') -and $Given.StartupBytes -ne $Memory.startup) { $wrong = $wrong -or -not (Get-Settings).memoryHotPlug }
+    if (-not $dynamic -and $Given.ContainsKey('StartupBytes') -and $Given.StartupBytes -ne $Memory.startup) { $wrong = $wrong -or -not $settings.memoryHotPlug }
     if ($wrong) { Deny-State 'The operation cannot be performed while the virtual machine is in its current state.' }
 }
 
@@ -83,7 +85,7 @@ function Set-Processor($Vm, $Given) {
         $Vm.processor.($pair[1]) = $Given[$pair[0]]
     }
     foreach ($pair in @('Reserve', 'reserve'), @('Maximum', 'maximum'), @('RelativeWeight', 'weight')) { if ($Given.ContainsKey($pair[0])) { $Vm.processor.($pair[1]) = $Given[$pair[0]] } }
-    if ($Vm.processor.count -lt 1 -or $Vm.processor.count -gt (Get-Settings).processors) { Deny-Argument "The number of processors $($Vm.processor.count) is out of range: the host has $((Get-Settings).processors)." }
+    if ($Vm.processor.count -lt 1 -or $Vm.processor.count -gt $settings.processors) { Deny-Argument "The number of processors $($Vm.processor.count) is out of range: the host has $($settings.processors)." }
 }
 Register 'Set-VMProcessor' { param($P) Edit-Part $P 'VMProcessor' { param($vm) Set-Processor $vm $P } }
 
@@ -230,7 +232,7 @@ $serviceNames = @{
     en = @{ time = 'Time Synchronization'; heartbeat = 'Heartbeat'; kvp = 'Key-Value Pair Exchange'; shutdown = 'Shutdown'; vss = 'VSS'; guest = 'Guest Service Interface' }
     de = @{ time = 'Zeitsynchronisierung'; heartbeat = 'Takt'; kvp = 'Austausch von Schlüsselwertepaaren'; shutdown = 'Herunterfahren'; vss = 'VSS'; guest = 'Gastdienstschnittstelle' }
 }
-function Get-ServiceKey([string]$Name) { $names = $serviceNames[(Get-Settings).language]; @($names.Keys | Where-Object { $names[$_] -like $Name }) }
+function Get-ServiceKey([string]$Name) { $names = $serviceNames[$settings.language]; @($names.Keys | Where-Object { $names[$_] -like $Name }) }
 
 Register 'Get-VMIntegrationService' {
     param($P)
@@ -240,7 +242,7 @@ Register 'Get-VMIntegrationService' {
         param($vm)
         foreach ($key in $serviceIds.Keys) {
             if ($wanted -notcontains $key) { continue }
-            $part = New-Part VMIntegrationComponent $vm $serviceNames[(Get-Settings).language][$key] $serviceIds[$key]
+            $part = New-Part VMIntegrationComponent $vm $serviceNames[$settings.language][$key] $serviceIds[$key]
             $part.Enabled = [bool]$vm.services.$key
             $part.PrimaryOperationalStatus = ConvertTo-Enum VMOperationalStatus 'Ok'
             $part.PrimaryStatusDescription = 'OK'

@@ -4,11 +4,12 @@
 function Start-Transition($Vm, [string]$During, [string]$After, [string]$Time) {
     $Vm.state = $During
     $Vm.then = $After
-    $Vm.until = (Get-Now) + [long](Get-Settings).times.$Time
+    $Vm.until = (Get-Now) + [long]$settings.times.$Time
 }
 
 function Wait-Transition($Id) {
     while ($true) {
+        Sync-State
         $vm = Get-Record "vm/$Id"
         if ($null -eq $vm) { return }
         $left = $vm.until - (Get-Now)
@@ -56,7 +57,7 @@ function Assert-Startable($Vm) {
     }
     $needed = [long]$Vm.memory.startup
     foreach ($other in Get-Records 'vm') { if ($other.id -ne $Vm.id -and (Get-LiveState $other) -eq 'Running') { $needed += [long]$other.memory.startup } }
-    if ($needed -gt (Get-Settings).memory) { Fail 'OutOfMemory' 'ResourceUnavailable' "'$($Vm.name)' could not initialize. Not enough memory in the system to start the virtual machine." 0x8007000E }
+    if ($needed -gt $settings.memory) { Fail 'OutOfMemory' 'ResourceUnavailable' "'$($Vm.name)' could not initialize. Not enough memory in the system to start the virtual machine." 0x8007000E }
 }
 
 # Another machine that runs with this file.
@@ -71,8 +72,8 @@ function Start-Machine($Vm) {
     Assert-State $Vm 'Off', 'Saved'
     Assert-Startable $Vm
     foreach ($nic in $Vm.nics) { if ($nic.dynamic -and $nic.mac -eq '000000000000') { $nic.mac = New-PoolMac $Vm } }
-    if ($Vm.generation -eq 2 -and (Get-Settings).firmwareFile -and -not @($Vm.firmware.order | Where-Object { $_ -like 'file:*' })) {
-        $Vm.firmware.order = [object[]](@("file:$((Get-Settings).firmwareFile)") + @(Get-BootOrder $Vm))
+    if ($Vm.generation -eq 2 -and $settings.firmwareFile -and -not @($Vm.firmware.order | Where-Object { $_ -like 'file:*' })) {
+        $Vm.firmware.order = [object[]](@("file:$($settings.firmwareFile)") + @(Get-BootOrder $Vm))
     }
     $Vm.started = Get-Now
     Start-Transition $Vm 'Starting' 'Running' 'start'
@@ -97,7 +98,7 @@ Register 'Start-VM' {
 
 # A graceful stop is the guest's to follow: it takes its time, does not answer, or has no integration services.
 function Stop-Gracefully($Vm) {
-    $guest = (Get-Settings).shutdown
+    $guest = $settings.shutdown
     if (-not $Vm.services.shutdown -or $guest -eq 'fails') { Fail 'OperationFailed' 'NotSpecified' "'$($Vm.name)' failed to shut down. The device is not ready." 0x80070015 }
     Start-Transition $Vm 'Stopping' 'Off' 'shutdown'
     if ($guest -eq 'hangs') { $Vm.until = (Get-Now) + 3600000 }

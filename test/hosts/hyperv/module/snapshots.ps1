@@ -1,7 +1,7 @@
 # Checkpoints: each freezes the disks and puts differencing ones over them; what is removed is merged, which takes time.
 
 function ConvertTo-Snapshot($Vm, $Record) {
-    $object = New-Object Microsoft.HyperV.PowerShell.VMSnapshot
+    $object = [Microsoft.HyperV.PowerShell.VMSnapshot]::new()
     $object.Id = [Guid]$Record.id
     $object.Name = $Record.name
     $object.VMId = [Guid]$Vm.id
@@ -16,7 +16,7 @@ function ConvertTo-Snapshot($Vm, $Record) {
     $object.Path = $Vm.path
     $object.Notes = ''
     $object.IsDeleted = $false
-    $object.ComputerName = (Get-Settings).computerName
+    $object.ComputerName = $settings.computerName
     $object
 }
 
@@ -118,7 +118,7 @@ Register 'Remove-VMSnapshot' {
             foreach ($other in $vm.snapshots) { if ($gone -notcontains $other.id) { while ($gone -contains $other.parent) { $other.parent = ($vm.snapshots | Where-Object { $_.id -eq $other.parent }).parent } } }
             while ($gone -contains $vm.parentSnapshot) { $vm.parentSnapshot = ($vm.snapshots | Where-Object { $_.id -eq $vm.parentSnapshot }).parent }
             $vm.snapshots = [object[]]@($vm.snapshots | Where-Object { $gone -notcontains $_.id })
-            $vm.mergeUntil = (Get-Now) + [long](Get-Settings).times.merge
+            $vm.mergeUntil = (Get-Now) + [long]$settings.times.merge
         }
         Complete-Merge $one.vm
     }

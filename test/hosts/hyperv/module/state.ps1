@@ -4,12 +4,12 @@
 $logPath = "$own/state.log"
 $lines = @{}      # key -> text of the record
 $records = @{}    # key -> parsed record, for reading only
-$order = New-Object System.Collections.Generic.List[string]
+$order = @{}      # kind -> its keys, in the order in which they were made
 $epoch = ''
 $offset = 0
 $depth = 0
 
-# Runs a block while no other session changes anything. May be nested. (A block sees the variables of who runs it, so
+# Runs a block while no other session changes anything, on the newest state. May be nested. (A block sees the variables of who runs it, so
 # none of those that blocks use may be called so here.)
 function Use-Lock([scriptblock]$Locked) {
     if ($script:depth -gt 0) { return & $Locked }
@@ -19,10 +19,10 @@ function Use-Lock([scriptblock]$Locked) {
         catch { [System.Threading.Thread]::Sleep($wait) }
     }
     $script:depth = 1
-    try { & $Locked } finally { $script:depth = 0; $stream.Dispose() }
+    try { Sync-State; & $Locked } finally { $script:depth = 0; $stream.Dispose() }
 }
 
-# Takes over what was appended since the last look.
+# Takes over what was appended since the last look: at the begin of each call, of each lock and of each wait.
 function Sync-State {
     $stream = New-Object System.IO.FileStream $logPath, 'Open', 'Read', 'ReadWrite, Delete', 4096
     try {
@@ -52,9 +52,11 @@ function Sync-State {
         if ($at -lt 1) { continue }
         $key = $line.Substring(0, $at)
         $records.Remove($key)
-        if ($at + 1 -eq $line.Length) { $lines.Remove($key); $null = $order.Remove($key) }
+        $kind = $key.Substring(0, $key.IndexOf('/'))
+        if (-not $order.ContainsKey($kind)) { $order[$kind] = New-Object System.Collections.Generic.List[string] }
+        if ($at + 1 -eq $line.Length) { $lines.Remove($key); $null = $order[$kind].Remove($key) }
         else {
-            if (-not $lines.ContainsKey($key)) { $order.Add($key) }
+            if (-not $lines.ContainsKey($key)) { $order[$kind].Add($key) }
             $lines[$key] = $line.Substring($at + 1)
         }
     }
@@ -62,13 +64,12 @@ function Sync-State {
 
 # All records of a kind, in the order in which they were made. Not to be changed: see Open-Record.
 function Get-Records([string]$Kind) {
-    Sync-State
-    $prefix = "$Kind/"
-    $keys = @($order | Where-Object { $_.StartsWith($prefix) })
+    if (-not $order.ContainsKey($Kind)) { return }
+    $keys = $order[$Kind].ToArray()
+    $new = @(foreach ($key in $keys) { if (-not $records.ContainsKey($key)) { $key } })
     # Many at once are parsed as one text: it is several times as fast.
-    $new = @($keys | Where-Object { -not $records.ContainsKey($_) })
     for ($i = 0; $i -lt $new.Count; $i += 100) {
-        $some = $new[$i..([Math]::Min($i + 99, $new.Count - 1))]
+        $some = @($new[$i..([Math]::Min($i + 99, $new.Count - 1))])
         $parsed = ConvertFrom-Json ('[' + (@(foreach ($key in $some) { $lines[$key] }) -join ',') + ']')
         $j = 0
         foreach ($record in $parsed) { $records[$some[$j]] = $record; $j++ }
@@ -78,7 +79,6 @@ function Get-Records([string]$Kind) {
 
 # The record of a key for reading, or nothing.
 function Get-Record([string]$Key) {
-    Sync-State
     if (-not $lines.ContainsKey($Key)) { return }
     if (-not $records.ContainsKey($Key)) { $records[$Key] = ConvertFrom-Json $lines[$Key] }
     $records[$Key]
@@ -86,12 +86,10 @@ function Get-Record([string]$Key) {
 
 # A copy of a record, to be changed and saved. Only within Use-Lock.
 function Open-Record([string]$Key) {
-    Sync-State
     if ($lines.ContainsKey($Key)) { ConvertFrom-Json $lines[$Key] }
 }
 
 function Save-Record([string]$Key, $Record) {
-    Sync-State
     Add-State "$Key`t$(ConvertTo-Json -InputObject $Record -Compress -Depth 10)"
 }
 
@@ -119,7 +117,7 @@ function Compress-State([long]$Size) {
     if ($Size -lt 4 * $needed) { return }
     $text = New-Object System.Text.StringBuilder
     $null = $text.Append([Guid]::NewGuid().ToString()).Append("`n")
-    foreach ($key in $order) { $null = $text.Append($key).Append("`t").Append($lines[$key]).Append("`n") }
+    foreach ($kind in $order.Keys) { foreach ($key in $order[$kind]) { $null = $text.Append($key).Append("`t").Append($lines[$key]).Append("`n") } }
     [System.IO.File]::WriteAllText("$logPath.new", $text.ToString(), $utf8)
     [System.IO.File]::Move("$logPath.new", $logPath, $true)
 }

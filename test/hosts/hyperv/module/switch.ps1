@@ -7,7 +7,7 @@ function Get-KnownSwitch([string]$Name) {
 }
 
 function ConvertTo-Switch($Record) {
-    $object = New-Object Microsoft.HyperV.PowerShell.VMSwitch
+    $object = [Microsoft.HyperV.PowerShell.VMSwitch]::new()
     $object.Id = [Guid]$Record.id
     $object.Name = $Record.name
     $object.SwitchType = ConvertTo-Enum VMSwitchType $Record.type
@@ -20,7 +20,7 @@ function ConvertTo-Switch($Record) {
     $object.EmbeddedTeamingEnabled = [bool]$Record.teaming
     $object.BandwidthReservationMode = ConvertTo-Enum VMSwitchBandwidthMode $Record.bandwidth
     $object.IovEnabled = $false
-    $object.ComputerName = (Get-Settings).computerName
+    $object.ComputerName = $settings.computerName
     $object.IsDeleted = $false
     $object
 }
@@ -41,7 +41,7 @@ function Set-HostSide($Switch, [bool]$Wanted) {
         $Switch.port = [Guid]::NewGuid().ToString().ToUpperInvariant()
         $Switch.mac = New-PoolMac ([pscustomobject]@{ nics = @(Get-Records 'switch') })
         $Switch.alias = "vEthernet ($($Switch.name))"
-        $Switch.visible = (Get-Now) + [long](Get-Settings).times.adapter
+        $Switch.visible = (Get-Now) + [long]$settings.times.adapter
     }
     if (-not $Wanted -and $Switch.interface) {
         foreach ($address in @(Get-Records 'address' | Where-Object { $_.interface -eq $Switch.interface })) { Remove-Record "address/$($address.interface)/$($address.address)" }
@@ -108,7 +108,7 @@ function Find-Adapter($P) {
 }
 
 # What changes the network of the host itself cuts the sessions that come over it, when a test wants to see that.
-function Disconnect-Sessions { if ((Get-Settings).cutOnExternal) { Add-Line "$own/cut" 'cut' } }
+function Disconnect-Sessions { if ($settings.cutOnExternal) { Add-Line "$own/cut" 'cut' } }
 
 function Edit-Switch($P, [scriptblock]$Block) {
     $names = if ($P.ContainsKey('VMSwitch')) { @($P.VMSwitch | ForEach-Object { $_.Id }) } else { $P.Name }

@@ -2,7 +2,7 @@
 
 function Read-Disk([string]$Path) {
     if (-not (Test-RealFile $Path)) { Deny-NoFile $Path }
-    if ((Get-Settings).locked -contains $Path) { Deny-Sharing $Path }
+    if ($settings.locked -contains $Path) { Deny-Sharing $Path }
     $disk = Read-Vhdx $Path
     if ($null -eq $disk) { Fail 'OperationFailed' 'NotSpecified' "The file '$Path' is corrupted or not a virtual hard disk." 0xC03A0014 }
     $disk
@@ -33,8 +33,8 @@ function Assert-Unused([string]$Path) { if (Get-Runner $Path) { Deny-Sharing $Pa
 
 function ConvertTo-Vhd([string]$Path) {
     $disk = Read-Disk $Path
-    $object = New-Object Microsoft.Vhd.PowerShell.VirtualHardDisk
-    $object.ComputerName = (Get-Settings).computerName
+    $object = [Microsoft.Vhd.PowerShell.VirtualHardDisk]::new()
+    $object.ComputerName = $settings.computerName
     $object.Path = $Path
     $object.VhdFormat = [Microsoft.Vhd.PowerShell.VhdFormat]::VHDX
     $object.VhdType = [Microsoft.Vhd.PowerShell.VhdType]$(if ($disk.parent) { 'Differencing' } elseif ($disk.fixed) { 'Fixed' } else { 'Dynamic' })
@@ -55,6 +55,7 @@ function ConvertTo-Vhd([string]$Path) {
 # Makes a disk; the arguments have been checked for their kind, not for their values.
 function New-Disk([string]$Path, [string]$Kind, [long]$Size, [long]$Block, [string]$Parent, [int]$Logical = 512, [int]$Physical = 4096) {
     if ($Path -notmatch '\.(vhdx|avhdx)$') { Deny-Argument "The extension of '$Path' is not one of a VHDX: .vhd is not simulated." }
+    if ($settings.locked -contains $Path) { Deny-Sharing $Path }
     if (Test-RealFile $Path) { Fail 'OperationFailed' 'ResourceExists' "The system failed to create '$Path': The file exists." 0x80070050 }
     $real = ConvertTo-Real $Path
     if (-not (New-Object System.IO.DirectoryInfo ($real.Substring(0, $real.LastIndexOf('/')))).Exists) { Fail 'OperationFailed' 'ObjectNotFound' "The system failed to create '$Path': The system cannot find the path specified." 0x80070003 }
@@ -84,7 +85,7 @@ Register 'New-VHD' {
         $parent = if ($P.ContainsKey('ParentPath')) { ConvertTo-Windows $P.ParentPath } else { '' }
         $logical = if ($P.ContainsKey('LogicalSectorSizeBytes')) { $P.LogicalSectorSizeBytes } else { 512 }
         $physical = if ($P.ContainsKey('PhysicalSectorSizeBytes')) { $P.PhysicalSectorSizeBytes } else { 4096 }
-        if ($kind -eq 'Fixed') { Start-Sleep -Milliseconds (Get-Settings).times.fixed }
+        if ($kind -eq 'Fixed') { Start-Sleep -Milliseconds $settings.times.fixed }
         New-Disk $path $kind ([long]$P['SizeBytes']) ([long]$P['BlockSizeBytes']) $parent $logical $physical
         ConvertTo-Vhd $path
     }
@@ -116,7 +117,7 @@ Register 'Resize-VHD' {
         $runner = Get-Runner $path
         # Documented: online only on SCSI. A guest that was booted for real has the file open in QEMU, which is not told.
         if ($runner -and ($runner.drive.controller -eq 'IDE' -or -not $runner.leaf)) { Deny-Sharing $path }
-        if ($runner -and (Get-Settings).boot) { Fail 'NotImplemented' 'NotImplemented' 'A disk of a booted guest cannot grow on this host.' 0x80004001 }
+        if ($runner -and $settings.boot) { Fail 'NotImplemented' 'NotImplemented' 'A disk of a booted guest cannot grow on this host.' 0x80004001 }
         Expand-Vhdx $path ([long]$P.SizeBytes)
         if ($P['Passthru']) { ConvertTo-Vhd $path }
     }

@@ -6,7 +6,12 @@ $hyper = 'Microsoft.HyperV.PowerShell.'
 $machineFolder = 'C:\ProgramData\Microsoft\Windows\Hyper-V'
 $offStates = 'Off', 'Saved'
 
-function ConvertTo-Enum([string]$Type, $Value) { [Enum]::Parse(($hyper + $Type) -as [type], [string]$Value, $true) }
+$enumValues = @{}
+function ConvertTo-Enum([string]$Type, $Value) {
+    $key = "$Type $Value"
+    if (-not $enumValues.ContainsKey($key)) { $enumValues[$key] = [Enum]::Parse(($hyper + $Type) -as [type], [string]$Value, $true) }
+    $enumValues[$key]
+}
 
 # The state at this moment: a transition that is due has happened.
 function Get-LiveState($Vm) {
@@ -76,8 +81,8 @@ function ConvertTo-Machine($Vm) {
     $state = Get-LiveState $Vm
     $running = $state -eq 'Running'
     $merging = $Vm.mergeUntil -and (Get-Now) -lt $Vm.mergeUntil
-    $heartbeat = if ($running) { (Get-Settings).heartbeat } else { 'Disabled' }
-    $object = New-Object Microsoft.HyperV.PowerShell.VirtualMachine
+    $heartbeat = if ($running) { $settings.heartbeat } else { 'Disabled' }
+    $object = [Microsoft.HyperV.PowerShell.VirtualMachine]::new()
     $object.Id = $object.VMId = [Guid]$Vm.id
     $object.Name = $object.VMName = $Vm.name
     $object.State = ConvertTo-Enum VMState $state
@@ -111,7 +116,7 @@ function ConvertTo-Machine($Vm) {
     $object.IntegrationServicesVersion = [Version]'0.0'
     $object.ParentSnapshotId = $object.ParentCheckpointId = if ($Vm.parentSnapshot) { [Guid]$Vm.parentSnapshot } else { $null }
     $object.ParentSnapshotName = $object.ParentCheckpointName = if ($Vm.parentSnapshot) { ($Vm.snapshots | Where-Object { $_.id -eq $Vm.parentSnapshot }).name } else { $null }
-    $object.ComputerName = (Get-Settings).computerName
+    $object.ComputerName = $settings.computerName
     $object.IsDeleted = $false
     $object.IsClustered = $false
     $object.LockOnDisconnect = ConvertTo-Enum OnOffState 'Off'
@@ -126,7 +131,7 @@ function Set-Owner($Part, $Vm) {
     $Part.VMName = $Vm.name
     $Part.VMSnapshotId = $Part.VMCheckpointId = [Guid]::Empty
     $Part.VMSnapshotName = $Part.VMCheckpointName = ''
-    $Part.ComputerName = (Get-Settings).computerName
+    $Part.ComputerName = $settings.computerName
     $Part.IsDeleted = $false
 }
 
@@ -140,7 +145,7 @@ Register 'New-VM' {
     $name = if ($P.ContainsKey('Name')) { $P.Name } else { 'New Virtual Machine' }
     Assert-Word $name 'The name'
     if ($name.Length -gt 100) { Deny-Argument 'The name is longer than 100 characters.' }
-    $now = Get-Settings
+    $now = $settings
     $generation = if ($P.ContainsKey('Generation')) { [int]$P.Generation } else { 1 }
     if (1, 2 -notcontains $generation) { Deny-Argument 'The generation must be 1 or 2.' }
     $version = if ($P.ContainsKey('Version')) { [string]$P.Version } else { $versions[$now.version] }
@@ -166,7 +171,7 @@ Register 'New-VM' {
 }
 
 function New-MachineRecord($Id, $Name, $Generation, $Version, $Path, $Memory) {
-    $client = (Get-Settings).sku -eq 'client'
+    $client = $settings.sku -eq 'client'
     [ordered]@{
         id = $Id; name = $Name; generation = $Generation; version = $Version; path = $Path; created = Get-Now; notes = ''
         state = 'Off'; then = 'Off'; until = 0; started = 0; mergeUntil = 0
