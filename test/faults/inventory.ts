@@ -65,7 +65,8 @@ function devices(root: Element): readonly string[] {
   return [
     ...of("disk").map((d) => `${attributeAt(d, "target", "dev")} ${attributeAt(d, "source", "file") ?? "empty"}`),
     ...of("interface").map((n) => `${attributeAt(n, "mac", "address")} ${attribute(n, "type")}`),
-  ];
+    // What was plugged in comes last.
+  ].sort();
 }
 
 async function networksOf(session: Session) {
