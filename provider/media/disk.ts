@@ -16,7 +16,7 @@ export interface Disk {
   parts(): AsyncIterable<Part>;
   /**
    * The bytes from one place to before another, as `Source.chunks` gives them: pieces of at most 1 MiB and holes. The
-   * bytes of a piece stay as they are until the third one after it is asked for, also one of a later call.
+   * bytes of a piece stay as they are until the next piece or hole is asked for, also one of a later call.
    */
   read(from: number, to: number): AsyncIterable<Chunk>;
 }

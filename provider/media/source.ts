@@ -35,7 +35,7 @@ export interface Source extends Found {
   /**
    * The whole content from its start, once: pieces of at most 1 MiB, and holes for aligned 64 KiB blocks of zeros. The
    * next piece is read when it is asked for; about 4 MiB are held at a time. The bytes of a piece stay as they are until
-   * the third one after it is asked for: copy what is kept longer.
+   * the next piece or hole is asked for: whoever sends them waits until they have left, or copies them.
    *
    * After the last piece it throws, instead of ending, `invalid` when the checksum differs (property `sha256`) or a local
    * file was changed meanwhile, and `unreachable` when there were fewer or more bytes than told. Complete an upload only

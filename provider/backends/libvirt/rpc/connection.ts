@@ -134,7 +134,7 @@ export class Connection {
   /**
    * Opens an upload and sends `source`, with back-pressure; `flags` must have the sparse bit when there are holes. The
    * daemon does not notice a source that is too short: compare the returned `total`.
-   * What the source throws is thrown unchanged, after the daemon was told. Chunks must not be changed after they were handed over. `timeoutMs` holds for the opening call only.
+   * What the source throws is thrown unchanged, after the daemon was told. A chunk's bytes may be changed as soon as the next one is asked for. `timeoutMs` holds for the opening call only.
    */
   async upload<A extends { readonly flags?: number | undefined }>(
     procedure: Procedure<A, unknown>,

@@ -69,13 +69,14 @@ export class ServerStream {
 
   /**
    * Sends bytes in messages of at most 256 KiB, each when the transport has let go of the one before. When this resolves,
-   * the last message of these bytes may still be in use, and nothing of an earlier call.
+   * it has let go of all of them: their memory may be written to.
    */
   async send(bytes: Uint8Array): Promise<void> {
     for (let at = 0; at < bytes.length; at += MESSAGE) {
       await this.moving(this.during(this.link.ready()));
       this.message(MessageType.stream, Status.more, bytes.subarray(at, at + MESSAGE));
     }
+    await this.moving(this.during(this.link.ready()));
   }
 
   async skip(length: number): Promise<void> {
