@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
-import { cp, mkdir, writeFile } from "node:fs/promises";
+import { cp, mkdir, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { waitFor } from "../hosts/host-folder.js";
 import type { LibvirtHost } from "../hosts/libvirt-host.js";
@@ -85,6 +85,25 @@ export async function blockDevice(host: LibvirtHost, name: string, MiB: number):
 export const freeDevice = (device: string): void => {
   run("losetup", "--detach", device);
 };
+
+/** Why no file system whose files can share extents can be mounted here. */
+export const cloningLacks = (): string | undefined =>
+  says([...lacking("mkfs.xfs", "losetup"), ...(kernelKnows("/proc/filesystems", "xfs") ? [] : ["xfs in the kernel"])]);
+
+/** A folder inside the host on an XFS of its own, of that many MiB (300 at least): files can be cloned there. Ends with the host. */
+export async function cloningFolder(host: LibvirtHost, MiB: number): Promise<string> {
+  sweepLoops();
+  const [file, folder] = [join(host.root, "xfs.img"), join(host.pools, "xfs")];
+  await writeFile(file, "");
+  await truncate(file, MiB * 2 ** 20);
+  run("mkfs.xfs", "-q", file);
+  const device = run("losetup", "--find", "--show", file);
+  const node = `[ -b ${device} ] || mknod ${device} b 7 ${device.replace(/\D/g, "")}`;
+  await host.exec(["bash", "-c", `${node}; mkdir -p ${folder} && mount ${device} ${folder}`]);
+  // As long as it is mounted it stays.
+  freeDevice(device);
+  return folder;
+}
 
 /** Address that a file server of the host listens on. */
 export const SERVER = "10.99.0.1";

@@ -8,6 +8,7 @@ import { markOf, setMark } from "../../provider/backends/libvirt/mark.js";
 import { waitFor } from "../hosts/host-folder.js";
 import type { LibvirtHost } from "../hosts/libvirt-host.js";
 import { requirements, startLibvirtd } from "../hosts/libvirtd.js";
+import { cloningFolder, cloningLacks } from "./pool-lab.js";
 import {
   compare,
   declare,
@@ -60,6 +61,24 @@ describe.skipIf(reason !== undefined)(`volumes from a source${reason === undefin
     expect(await host.virsh("vol-list", "vols")).not.toContain(name);
     expect(await host.virsh("secret-list")).not.toContain(name);
   };
+
+  const lacks = cloningLacks();
+  it.skipIf(lacks !== undefined)(
+    `writes a raw file once where files can be cloned${lacks ? ` (${lacks})` : ""}`,
+    async () => {
+      const w = start();
+      const path = await cloningFolder(host, 300);
+      await w.pools.create(declare("StoragePool", w, { name: "xfs", path }), silent());
+      w.calls();
+      const wanted = declare("Volume", w, { name: "once", pool: "xfs", format: "raw", source: images.raw });
+      const made = await w.volumes.create(wanted, silent());
+      // Where the clone is refused, a copy follows.
+      expect(w.calls()).toMatchObject({ "volume.createFrom": 1 });
+      const there = await host.exec(["sha256sum", made.outputs.path]);
+      expect(there.split(" ")[0]).toBe(await digest(images.raw));
+      await w.volumes.remove(made.id, made.inputs, silent());
+    },
+  );
 
   it("copies a qcow2, larger when asked, and says how far it is", async () => {
     const w = start();
