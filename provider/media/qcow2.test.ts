@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -99,6 +99,15 @@ describe.skipIf(!hasQemu)("qcow2 images written by QEMU (skipped when qemu-img a
     execFileSync("qemu-img", ["snapshot", "-c", "before", path]);
     io(path, ["write -P 2 64k 128k"]);
     await withDisk(path, async (disk) => expect((await bytesOf(disk)).equals(bytesByQemu(path))).toBe(true));
+  });
+
+  test("a file that ends within its last cluster has zeros there", async () => {
+    const path = emptyQcow2(join(folder, "short.qcow2"), "5M");
+    io(path, ["write -P 9 0 5M"]);
+    truncateSync(path, statSync(path).size - 4 * KiB);
+    const wanted = bytesByQemu(path);
+    expect(wanted.subarray(-4 * KiB).some((byte) => byte !== 0)).toBe(false);
+    await withDisk(path, async (disk) => expect((await bytesOf(disk)).equals(wanted)).toBe(true));
   });
 
   test("an empty disk of 64 TiB is told in no time, in holes of at most 256 MiB", async () => {
