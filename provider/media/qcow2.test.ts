@@ -3,7 +3,8 @@ import { createHash } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import * as zlib from "node:zlib";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { bytesByQemu, emptyQcow2, hasQemu, io, problem, seed, sequence } from "../../test/media/images.js";
 import type { Disk } from "./disk.js";
 import { qcow2Disk } from "./qcow2.js";
@@ -11,6 +12,9 @@ import { openLocal } from "./source-file.js";
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
+/** Node.js has it from 22.15 on. */
+const hasZstd = typeof zlib.zstdDecompress === "function";
+
 let folder = "";
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), "crossvisor-qcow2-"));
@@ -46,7 +50,7 @@ function randomImage(path: string, bits: number, random: (limit: number) => numb
     `compat=${old ? "0.10" : "1.1"}`,
     `extended_l2=${extended ? "on" : "off"}`,
   ];
-  if (!old) options.push(`compression_type=${random(2) === 0 ? "zstd" : "zlib"}`);
+  if (!old) options.push(`compression_type=${random(2) === 0 && hasZstd ? "zstd" : "zlib"}`);
   emptyQcow2(path, size, ...options);
 
   const noise = join(folder, "noise");
@@ -172,4 +176,19 @@ describe.skipIf(!hasQemu)("qcow2 images written by QEMU (skipped when qemu-img a
       await expect(opened(path)).rejects.toEqual(problem("invalid", "source", /qcow2 header is not valid/));
     }
   });
+});
+
+test("zstd is refused by its name where Node.js has none", async () => {
+  vi.resetModules();
+  vi.doMock("node:zlib", () => ({ ...zlib, zstdDecompress: undefined }));
+  try {
+    const { unpack } = await import("./qcow2-unpack.js");
+    await expect(unpack("zstd", Buffer.alloc(64), 512)).rejects.toMatchObject({
+      code: "unsupported",
+      fact: expect.stringMatching(/zstd/),
+      hint: expect.stringMatching(/22\.15/),
+    });
+  } finally {
+    vi.doUnmock("node:zlib");
+  }
 });

@@ -21,7 +21,7 @@ export async function spooled(
   const source = await openSource(address, options);
   try {
     accept(source);
-    const handle = await written(nameless());
+    const { handle, close } = await written(nameless());
     try {
       let length = 0;
       for await (const chunk of source.chunks()) {
@@ -35,10 +35,10 @@ export async function spooled(
         length,
         read: (into, position) => written(filled(handle, into, position)),
         unchanged: async () => {},
-        close: () => handle.close(),
+        close,
       };
     } catch (error) {
-      await handle.close();
+      await close();
       throw error;
     }
   } finally {
@@ -46,13 +46,22 @@ export async function spooled(
   }
 }
 
-async function nameless(): Promise<FileHandle> {
+/** A new file whose name is taken away at once where the system lets an open file go (all but old Windows), else at its end. */
+async function nameless(): Promise<{ readonly handle: FileHandle; close(): Promise<void> }> {
   const folder = await mkdtemp(join(tmpdir(), "crossvisor-source-"));
-  try {
-    return await open(join(folder, "image"), "wx+", 0o600);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  const remove = () => rm(folder, { recursive: true, force: true });
+  const handle = await open(join(folder, "image"), "wx+", 0o600).catch(async (error: unknown) => {
+    await remove();
+    throw error;
+  });
+  await remove().catch(() => {}); // it is tried again when nothing holds the file any more
+  return {
+    handle,
+    close: async () => {
+      await handle.close();
+      await remove();
+    },
+  };
 }
 
 async function whole(handle: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
