@@ -1,8 +1,12 @@
+import type { ProviderError } from "../../core/errors.js";
+import { answerError } from "./agent/errors.js";
 import { type Decoded, type Decoder, fields, flag, list, number, optional, text } from "./decode.js";
 import { settledMac } from "./macs.js";
 import { settledPath } from "./paths.js";
 
 const path: Decoder<string> = (value, at) => settledPath(text(value, at));
+/** An error that is part of an answer. */
+export const failure: Decoder<ProviderError> = (value) => answerError(value);
 const id: Decoder<string> = (value, at) => text(value, at).toLowerCase();
 
 const drive = fields({
@@ -90,6 +94,12 @@ export const disk = fields({
   /** `VHD` or `VHDX`. */
   format: optional(text),
   parent: optional(path),
+  /** A machine that runs, or anybody else, has it open. */
+  open: flag,
+  /** Stays the same for the life of a disk. */
+  identifier: optional(text),
+  /** Why it could not be read. */
+  error: optional(failure),
 });
 
 export type MachineView = Decoded<typeof machine>;

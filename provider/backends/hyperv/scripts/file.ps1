@@ -7,6 +7,13 @@ function Remove-CvFile([string] $Path) {
     [IO.File]::Delete($Path)
 }
 
+# Makes a folder, and those above it.
+function New-CvFolder([string] $Path) {
+    if ($Path -eq '' -or [IO.Directory]::Exists($Path)) { return }
+    New-CvFolder ([string] [IO.Path]::GetDirectoryName($Path))
+    [void] [IO.Directory]::CreateDirectory($Path)
+}
+
 # SHA-256 of a file, in lower case, with progress; a file that something writes to is refused by Windows.
 function Get-CvHash([string] $Path) {
     $stream = New-Object IO.FileStream $Path, ([IO.FileMode]::Open), ([IO.FileAccess]::Read), ([IO.FileShare]::Read), 1048576
@@ -34,16 +41,16 @@ function Get-CvFileHash($Arguments) { return @{ sha256 = Get-CvHash $Arguments.p
 # Makes the folder of a part, so that it can be uploaded, and says whether the place it is for is taken.
 $CvRequests['file.prepare'] = @{ Function = 'New-CvPart'; Beside = $true }
 function New-CvPart($Arguments) {
-    [void] [IO.Directory]::CreateDirectory([IO.Path]::GetDirectoryName($Arguments.part))
+    New-CvFolder ([IO.Path]::GetDirectoryName($Arguments.part))
     Remove-CvFile $Arguments.part
     return @{ taken = [IO.File]::Exists($Arguments.path) }
 }
 
-# A piece of a part, for hosts without sftp. Pieces come in order; the first one makes the file.
+# A piece of a part, for hosts without sftp. An empty one at the start makes the file.
 $CvRequests['file.write'] = @{ Function = 'Write-CvPart' }
 function Write-CvPart($Arguments) {
     $bytes = [Convert]::FromBase64String($Arguments.data)
-    $mode = $(if ($Arguments.offset -eq 0) { [IO.FileMode]::Create } else { [IO.FileMode]::Open })
+    $mode = $(if ($Arguments.offset -eq 0 -and $bytes.Length -eq 0) { [IO.FileMode]::Create } else { [IO.FileMode]::Open })
     $stream = New-Object IO.FileStream $Arguments.part, $mode, ([IO.FileAccess]::Write), ([IO.FileShare]::None)
     try {
         [void] $stream.Seek([long] $Arguments.offset, [IO.SeekOrigin]::Begin)
@@ -88,7 +95,7 @@ $CvRequests['file.copy'] = @{ Function = 'Copy-CvFile'; Beside = $true }
 function Copy-CvFile($Arguments) {
     $path = $Arguments.path
     if ([IO.File]::Exists($path)) { Stop-Cv 'FileExists' @{ path = $path } }
-    [void] [IO.Directory]::CreateDirectory([IO.Path]::GetDirectoryName($path))
+    New-CvFolder ([IO.Path]::GetDirectoryName($path))
     $part = "$path.part-$([guid]::NewGuid().ToString('n'))"
     try {
         # Copy-Item clones blocks where the file system can.

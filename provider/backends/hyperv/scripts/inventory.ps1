@@ -81,6 +81,7 @@ function ConvertTo-CvMachine($Machine, $Parts) {
             minimum  = [long] $memory.Minimum
             maximum  = [long] $memory.Maximum
             dynamic  = [bool] $memory.DynamicMemoryEnabled
+            buffer   = [int] $memory.Buffer
             assigned = [long] $Machine.MemoryAssigned
         }
         firmware       = $(if ($own.Firmware.Count -gt 0) { ConvertTo-CvFirmware $own.Firmware[0] })

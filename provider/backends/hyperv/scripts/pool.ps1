@@ -25,7 +25,7 @@ function Get-CvPool($Arguments) {
 # Makes the folder where it is missing, and marks it.
 $CvRequests['pool.create'] = @{ Function = 'New-CvPool'; Beside = $true }
 function New-CvPool($Arguments) {
-    [void] [IO.Directory]::CreateDirectory($Arguments.path)
+    New-CvFolder $Arguments.path
     if ($null -ne $Arguments.mark) {
         $mark = [IO.Path]::Combine($Arguments.path, $CvMarkFile)
         [IO.File]::WriteAllText($mark, $Arguments.mark)

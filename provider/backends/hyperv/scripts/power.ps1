@@ -3,13 +3,13 @@
 # States that last; all others pass. The critical ones mean that the machine's storage is not there.
 $CvLasting = 'Running', 'Off', 'Saved', 'Paused'
 
-# Waits until the machine's state lasts, and gives the machine back. Seconds.
-function Wait-CvState([string] $Id, [int] $Seconds) {
+# Waits until the machine's state lasts, or is the one that is named, and gives the machine back. Seconds.
+function Wait-CvState([string] $Id, [int] $Seconds, [string] $Or = 'Off') {
     $end = [datetime]::UtcNow.AddSeconds($Seconds)
     while ($true) {
         $machine = Get-CvVm $Id
         $state = $machine.State.ToString()
-        if ($CvLasting -contains $state) { return $machine }
+        if ($CvLasting -contains $state -or $state -eq $Or) { return $machine }
         if ($state -like '*Critical') { Stop-Cv 'Critical' @{ machine = $machine.Name; state = $state } }
         if ([datetime]::UtcNow -gt $end) { Stop-Cv 'StateStays' @{ machine = $machine.Name; state = $state; seconds = $Seconds } }
         Start-Sleep -Milliseconds 100
@@ -36,44 +36,52 @@ function Suspend-CvVm($Arguments) {
     return (Get-CvVmFacts $Arguments.id)
 }
 
-# Asks the guest to shut down, for so many seconds, and then turns it off where that is allowed. 0 seconds: at once.
+# Asks the guest to shut down, for so many seconds, and then turns it off where that is allowed. 0 seconds: at once. A
+# guest that was asked before, and is at it still, gets these seconds too.
 $CvRequests['vm.stop'] = @{ Function = 'Stop-CvVm'; Beside = $true }
 function Stop-CvVm($Arguments) {
-    $machine = Wait-CvState $Arguments.id 300
-    switch ($machine.State.ToString()) {
-        'Off' { }
-        'Saved' { Hyper-V\Remove-VMSavedState -VM $machine -ErrorAction Stop }
-        default {
-            $asked = $machine.State.ToString() -eq 'Running' -and $Arguments.seconds -gt 0
-            $off = $asked -and (Wait-CvShutdown $machine $Arguments.seconds)
-            if (-not $off -and -not $Arguments.force) { Stop-Cv 'GuestStays' @{ machine = $machine.Name; seconds = $Arguments.seconds } }
-            if (-not $off) { Hyper-V\Stop-VM -VM (Get-CvVm $Arguments.id) -TurnOff -Force -Confirm:$false -ErrorAction Stop }
+    $machine = Wait-CvState $Arguments.id 300 'Stopping'
+    $state = $machine.State.ToString()
+    if ($state -eq 'Saved') { Hyper-V\Remove-VMSavedState -VM $machine -ErrorAction Stop }
+    elseif ($state -ne 'Off') {
+        $off = switch ($state) {
+            'Running' { Wait-CvShutdown $machine $Arguments.seconds }
+            'Stopping' { Wait-CvOff $Arguments.id $Arguments.seconds }
+            default { $false }
         }
+        if (-not $off -and -not $Arguments.force) { Stop-Cv 'GuestStays' @{ machine = $machine.Name; seconds = $Arguments.seconds } }
+        if (-not $off) { Hyper-V\Stop-VM -VM (Get-CvVm $Arguments.id) -TurnOff -Force -Confirm:$false -ErrorAction Stop }
     }
     [void] (Wait-CvState $Arguments.id 60)
     return (Get-CvVmFacts $Arguments.id)
 }
 
+# Whether the machine is off within so many seconds. `Look` is called at every look.
+function Wait-CvOff([string] $Id, [int] $Seconds, [scriptblock] $Look = {}) {
+    $end = [datetime]::UtcNow.AddSeconds($Seconds)
+    while ((Get-CvVm $Id).State.ToString() -ne 'Off') {
+        if ([datetime]::UtcNow -gt $end) { return $false }
+        & $Look
+        Start-Sleep -Milliseconds 100
+    }
+    return $true
+}
+
 # Stop-VM waits for the guest without an end, and fails while it boots: so it runs apart, and the state decides.
 function Wait-CvShutdown($Machine, [int] $Seconds) {
-    $end = [datetime]::UtcNow.AddSeconds($Seconds)
-    $id = [string] $Machine.Id
+    if ($Seconds -le 0) { return $false }
     $shell = [powershell]::Create()
     try {
         [void] $shell.AddScript('param($Machine) Hyper-V\Stop-VM -VM $Machine -Force -Confirm:$false -ErrorAction Stop').AddArgument($Machine)
-        $running = $shell.BeginInvoke()
-        while ([datetime]::UtcNow -lt $end) {
-            if ((Get-CvVm $id).State.ToString() -eq 'Off') { return $true }
-            # A guest that cannot be asked yet, because it boots, is asked again.
-            if ($running.IsCompleted -and $shell.InvocationStateInfo.State.ToString() -eq 'Failed') {
-                Start-Sleep -Milliseconds 1000
-                $running = $shell.BeginInvoke()
-            }
-            Start-Sleep -Milliseconds 100
-        }
-        return (Get-CvVm $id).State.ToString() -eq 'Off'
+        $asked = @{ Handle = $shell.BeginInvoke(); At = [datetime]::UtcNow }
+        return (Wait-CvOff ([string] $Machine.Id) $Seconds {
+                # A guest that cannot be asked yet, because it boots, is asked again.
+                $failed = $asked.Handle.IsCompleted -and $shell.InvocationStateInfo.State.ToString() -eq 'Failed'
+                if ($failed -and ([datetime]::UtcNow - $asked.At).TotalSeconds -gt 1) {
+                    $asked.Handle = $shell.BeginInvoke()
+                    $asked.At = [datetime]::UtcNow
+                }
+            })
     }
-    finally {
-        [void] $shell.BeginStop($null, $null)
-    }
+    finally { [void] $shell.BeginStop($null, $null) }
 }

@@ -18,7 +18,11 @@ function ConvertTo-CvSwitches($Switches) {
     $own = @{}
     foreach ($adapter in @(Hyper-V\Get-VMNetworkAdapter -ManagementOS -ErrorAction Stop)) { $own[[string] $adapter.SwitchId] = [string] $adapter.DeviceId }
     $index = @{}
-    foreach ($adapter in @(Get-NetAdapter -IncludeHidden -ErrorAction Stop)) { $index[[string] $adapter.DeviceID] = [int] $adapter.ifIndex }
+    $names = @{}
+    foreach ($adapter in @(Get-NetAdapter -IncludeHidden -ErrorAction Stop)) {
+        $index[[string] $adapter.DeviceID] = [int] $adapter.ifIndex
+        $names[[string] $adapter.InterfaceDescription] = [string] $adapter.Name
+    }
     $addresses = @(Get-NetIPAddress -ErrorAction Stop)
     foreach ($vmSwitch in $Switches) {
         $device = $own[[string] $vmSwitch.Id]
@@ -29,7 +33,9 @@ function ConvertTo-CvSwitches($Switches) {
             type         = $vmSwitch.SwitchType.ToString()
             notes        = [string] $vmSwitch.Notes
             managementOS = [bool] $vmSwitch.AllowManagementOS
-            adapters     = [string[]] @($vmSwitch.NetAdapterInterfaceDescriptions)
+            adapters     = @(foreach ($description in $vmSwitch.NetAdapterInterfaceDescriptions) {
+                    if ($description) { $(if ($names.ContainsKey($description)) { $names[$description] } else { $description }) }
+                })
             interface    = $interface
             addresses    = @(foreach ($address in $addresses) {
                     if ($null -ne $interface -and [int] $address.InterfaceIndex -eq $interface) {

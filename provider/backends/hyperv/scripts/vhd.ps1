@@ -52,7 +52,7 @@ $CvRequests['vhd.create'] = @{ Function = 'New-CvDisk'; Beside = $true }
 function New-CvDisk($Arguments) {
     $path = $Arguments.path
     if ([IO.File]::Exists($path)) { Stop-Cv 'VhdExists' @{ path = $path } }
-    [void] [IO.Directory]::CreateDirectory([IO.Path]::GetDirectoryName($path))
+    New-CvFolder ([IO.Path]::GetDirectoryName($path))
     $done = $false
     try {
         $given = @{ Path = $path; ErrorAction = 'Stop' }

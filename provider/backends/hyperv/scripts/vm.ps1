@@ -82,6 +82,7 @@ function Set-CvMemory($Machine, $Memory) {
     if ($null -ne $Memory.dynamic) { $settings.DynamicMemoryEnabled = [bool] $Memory.dynamic }
     if ($null -ne $Memory.minimum) { $settings.MinimumBytes = [long] $Memory.minimum }
     if ($null -ne $Memory.maximum) { $settings.MaximumBytes = [long] $Memory.maximum }
+    if ($null -ne $Memory.buffer) { $settings.Buffer = [int] $Memory.buffer }
     Hyper-V\Set-VMMemory @settings
 }
 

@@ -1,0 +1,55 @@
+import type { Agent } from "../agent/agent.js";
+import { fields, flag, list, optional } from "../decode.js";
+import { type NatView, nat, type SwitchView, virtualSwitch } from "../view.js";
+import { change, read, type Waiting } from "./ask.js";
+
+const found = fields({ switch: optional(virtualSwitch), nats: list(nat) });
+
+/** `switch` is undefined when the host has none of that id; all NATs of the host come with it. */
+export const getSwitch = (agent: Agent, id: string, waiting?: Waiting) =>
+  read(agent, "switch.get", { id }, found, waiting);
+
+export interface NewSwitch {
+  readonly name: string;
+  readonly type: "Private" | "Internal" | "External";
+  readonly notes: string;
+  /** Names of physical adapters, for `External`. Making it cuts connections through them for seconds: `dropped`. */
+  readonly adapters?: readonly string[] | undefined;
+  /** For `External`: the host keeps using the adapters through the switch. */
+  readonly managementOS?: boolean | undefined;
+  /** The host's address on an `Internal` one. */
+  readonly host?: { readonly address: string; readonly prefix: number } | undefined;
+  readonly nat?: NatView | undefined;
+}
+
+/** Makes it with all that belongs to it, or leaves nothing. `exists` when another NAT has the network. */
+export const createSwitch = (agent: Agent, wanted: NewSwitch, waiting?: Waiting): Promise<SwitchView> => {
+  const { name, type, notes, adapters, managementOS, host, nat } = wanted;
+  return change(
+    agent,
+    "switch.create",
+    { name, type, notes, adapters, managementOS, host, nat },
+    virtualSwitch,
+    waiting,
+  );
+};
+
+export type SwitchChange =
+  | { readonly what: "name"; readonly with: { readonly name: string } }
+  | { readonly what: "notes"; readonly with: { readonly notes: string } }
+  | { readonly what: "type"; readonly with: { readonly type: "Private" | "Internal" } }
+  | { readonly what: "managementOS"; readonly with: { readonly wanted: boolean } }
+  | { readonly what: "host"; readonly with: { readonly address: string; readonly prefix: number } }
+  | { readonly what: "nat.add" | "nat.remove"; readonly with: NatView };
+
+/** Makes changes in their order, up to the first that fails; all of them live. */
+export const updateSwitch = (agent: Agent, id: string, changes: readonly SwitchChange[], waiting?: Waiting) =>
+  change(agent, "switch.update", { id, changes }, virtualSwitch, waiting);
+
+/** Removes the NAT, the host's address and the switch; whether it was there. `busy` while a machine is connected. */
+export const removeSwitch = async (
+  agent: Agent,
+  id: string,
+  options: { nat?: NatView | undefined },
+  waiting?: Waiting,
+) => (await change(agent, "switch.remove", { id, nat: options.nat }, fields({ removed: flag }), waiting)).removed;
