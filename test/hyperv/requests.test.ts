@@ -91,7 +91,7 @@ describe.skipIf(hypervMissing() !== undefined)(withHyperv("requests to a Hyper-V
       {
         command: "New-VHD",
         moment: "after",
-        error: { id: "Broken", category: "WriteError", message: "no", hresult: 0x8007001d },
+        error: { id: "Broken", category: "WriteError", message: "no", hresult: "0x8007001D" },
       },
     ]);
     expect(await refusalOf(dynamic(file("half.vhdx")))).toMatchObject({ code: "failed" });
