@@ -13,14 +13,16 @@ export type Packing = "zlib" | "zstd";
  *   are no such stream or give more than `length` bytes.
  */
 export async function unpack(packing: Packing, bytes: Buffer, length: number): Promise<Buffer> {
-  if (packing === "zlib") return inflate(bytes, { maxOutputLength: length });
+  // All in one piece, and a little more so that the end is seen: a third less work than in the usual pieces of 16 KiB.
+  const options = { maxOutputLength: length, chunkSize: length + 64 };
+  if (packing === "zlib") return inflate(bytes, options);
   if (zstd === undefined) {
     throw new ProviderError("unsupported", "the image is compressed with zstd, which this Node.js cannot unpack", {
       where: { property: "source" },
       hint: "Use Node.js 22.15 or newer, or give the image with `qemu-img convert -O qcow2 -o compression_type=zlib`.",
     });
   }
-  return zstd(bytes.subarray(0, zstdFrame(bytes)), { maxOutputLength: length });
+  return zstd(bytes.subarray(0, zstdFrame(bytes)), options);
 }
 
 const inflate = promisify<Buffer, zlib.ZlibOptions, Buffer>(zlib.inflateRaw);
