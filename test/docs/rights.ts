@@ -135,13 +135,22 @@ export function called(): ReadonlyMap<number, string> {
 /** Permissions that only look. */
 const LOOKS = /:(getattr|read|refresh)$|^connect:(search|detect)|:search-/;
 
+/** What libvirt asks of itself in the caller's name when a machine on one of its networks starts or stops (measured, 9.0.0). */
+const PORTS = ["create", "delete", "getattr", "read"].map((permission) => `network-port:${permission}`);
+
+/** The permissions that the drivers' calls need, `OBJECT:PERMISSION`: those for a look, or those for changes besides. */
+export function permissions(looks: boolean): readonly string[] {
+  const asked = [...new Set([...called().keys()].flatMap((number) => ACL[number] ?? []))];
+  return [...asked.filter((p) => LOOKS.test(p) === looks), ...(looks ? [] : PORTS)];
+}
+
 /** The permissions by object, parted into those for a look and those for changes, as a table in Markdown. */
 export function rights(): string {
-  const all = new Set([...called().keys()].flatMap((number) => ACL[number] ?? []));
-  const objects = [...new Set([...all].map((p) => p.split(":")[0] ?? ""))].sort();
+  const all = [...permissions(true), ...permissions(false)];
+  const objects = [...new Set(all.map((p) => p.split(":")[0] ?? ""))].sort();
   const of = (object: string, looks: boolean) =>
-    [...all]
-      .filter((p) => p.startsWith(`${object}:`) && LOOKS.test(p) === looks)
+    permissions(looks)
+      .filter((p) => p.startsWith(`${object}:`))
       .map((p) => `\`${p.split(":")[1]}\``)
       .sort()
       .join(", ");

@@ -34,6 +34,8 @@ describe("toProviderError", () => {
     [1, 'Failed to get "write" lock', "busy"],
     [1, "cannot set up guest memory 'pc.ram': Cannot allocate memory", "failed"],
     [38, "cannot write to stream: No space left on device", "failed"],
+    [38, "Failed to connect socket to '/run/libvirt/virtnetworkd-sock': No such file or directory", "unreachable"],
+    [1, "internal error: client socket is closed", "unreachable"],
     [55, "Requested operation is not valid: domain is not running", "failed"],
     [1234, "something new", "failed"],
   ])("%i %s: %s", (code, message, expected) => {
@@ -45,10 +47,15 @@ describe("toProviderError", () => {
 
   it("gives a hint where there is a remedy", () => {
     expect(refusal(29, "read only").hint).toMatch(/read-write socket/);
-    expect(refusal(88, "denied").hint).toMatch(/group libvirt .*org\.libvirt\.unix\.manage/);
-    expect(refusal(45, "authentication unavailable: no polkit agent").hint).toMatch(/log in again/);
+    expect(refusal(88, "denied").hint).toMatch(/polkit rule .*org\.libvirt\.api/);
+    expect(refusal(45, "authentication unavailable: no polkit agent").hint).toMatch(
+      /log in again, .*org\.libvirt\.unix\.manage/,
+    );
     expect(refusal(1, "Unable to get system bus connection").hint).toMatch(/polkit/);
     expect(refusal(38, "Cannot access storage file '/a': Permission denied").hint).toMatch(/AppArmor/);
+    expect(refusal(38, "Failed to connect socket to '/run/libvirt/virtstoraged-sock'").hint).toMatch(
+      /systemctl enable/,
+    );
     expect(refusal(38, "No space left on device").hint).toMatch(/space/);
     expect(refusal(1, "Cannot allocate memory").hint).toMatch(/memory/);
     expect(refusal(42, "gone").hint).toBeUndefined();

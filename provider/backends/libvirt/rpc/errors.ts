@@ -41,8 +41,10 @@ interface Meaning {
 const READ_ONLY = "Connect to the daemon's read-write socket instead of the read-only one.";
 const POLKIT =
   "Add the user to the group libvirt on the host and log in again, or allow org.libvirt.unix.manage to it by a polkit rule.";
+const ACCESS =
+  "The host's access control (access_drivers) keeps this from the user: allow it by a polkit rule for the actions org.libvirt.api.…, which docs/libvirt.md of crossvisor lists.";
 const BUS =
-  "Start D-Bus and polkit on the host, which decide whether this user may manage machines, or connect as root.";
+  "Start D-Bus and polkit on the host, which decide whether this user may manage machines, and restart libvirt, which looks for them once; or connect as root.";
 const FILES =
   "The daemon's QEMU user must be able to read the file and to enter every folder above it; check the owner, the permissions and the AppArmor or SELinux rules of the host.";
 
@@ -52,7 +54,7 @@ const byCode: ReadonlyMap<number, Meaning> = new Map<number, Meaning>([
   ),
   ...[E.volumeExists, E.domainExists, E.networkExists].map((code): [number, Meaning] => [code, { code: "exists" }]),
   [E.operationDenied, { code: "denied", hint: READ_ONLY }],
-  [E.accessDenied, { code: "denied", hint: POLKIT }],
+  [E.accessDenied, { code: "denied", hint: ACCESS }],
   [E.authFailed, { code: "denied", hint: POLKIT }],
   [E.authCancelled, { code: "denied", hint: POLKIT }],
   [E.authUnavailable, { code: "denied", hint: POLKIT }],
@@ -74,11 +76,19 @@ const byCode: ReadonlyMap<number, Meaning> = new Map<number, Meaning>([
   [E.noMemory, { code: "failed", hint: "The daemon ran out of memory." }],
 ]);
 
+const SPLIT =
+  "libvirt is split into daemons there, and this one does not run: start it and let it start with the host (`systemctl enable --now virt…d.socket`).";
+
+const GONE = "A daemon behind this one has ended: see that it runs, and run the command again.";
+
 const byText: readonly (readonly [RegExp, Meaning])[] = [
   [/already exists|already defined|is already in use by/i, { code: "exists" }],
   [/access denied by policy|authentication (is )?required|polkit/i, { code: "denied", hint: POLKIT }],
   // The daemon wants to ask polkit whether this user may connect, and cannot (measured, 9.0.0).
   [/system bus connection/i, { code: "denied", hint: BUS }],
+  // One daemon leads calls to another, and finds nobody, or that it has gone meanwhile (measured, 9.0.0).
+  [/failed to connect socket to '.*virt\w+d-sock'/i, { code: "unreachable", hint: SPLIT }],
+  [/client socket is closed/i, { code: "unreachable", hint: GONE }],
   [/permission denied/i, { code: "denied", hint: FILES }],
   [/cannot allocate memory/i, { code: "failed", hint: "The host has too little free memory for this." }],
   [/no space left on device/i, { code: "failed", hint: "Free space on the file system of the pool." }],
