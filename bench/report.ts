@@ -15,9 +15,10 @@ export interface Goal {
   met(medians: Readonly<Record<string, number>>): boolean | undefined;
 }
 
-export const medians = ({ values }: Result): Readonly<Record<string, number>> =>
+/** The middle value of each side that has any; without a result there are none. */
+export const medians = (result: Pick<Result, "values"> | undefined): Readonly<Record<string, number>> =>
   Object.fromEntries(
-    Object.entries(values)
+    Object.entries(result?.values ?? {})
       .filter(([, all]) => all.length > 0)
       .map(([side, all]) => [side, median(all)]),
   );

@@ -2,7 +2,7 @@ import { openStack, type Stack } from "../../test/pulumi/stack.js";
 import type { Lab } from "../lab.js";
 import { interleaved, peakMemory, type Sides, timed } from "../measure.js";
 import { pulumiFloor, pulumiMachines, terraformFloor, terraformMachines } from "../programs.js";
-import { atLeastTimes, atMost, type Result } from "../report.js";
+import { atLeastTimes, atMost, medians, type Result } from "../report.js";
 import { openTerraform, type TerraformProject } from "../terraform.js";
 import { virsh } from "../virsh.js";
 import { readers } from "../worker.js";
@@ -17,10 +17,11 @@ interface Prepared {
   readonly terraform?: { readonly machines: TerraformProject; readonly floor: TerraformProject };
 }
 
-/** Refreshes of machines of libvirt's test driver, for each size: time, calls and memory. */
+/** Refreshes of machines of libvirt's test driver, for each size: time, calls and memory; then how they grow. */
 export async function refresh(lab: Lab): Promise<readonly Result[]> {
   const results: Result[] = [];
-  for (const n of lab.options.sizes) {
+  const sizes = lab.options.sizes.toSorted((a, b) => a - b);
+  for (const n of sizes) {
     const prepared = await prepare(lab, n);
     try {
       results.push(...(await measure(lab, n, prepared)));
@@ -28,7 +29,20 @@ export async function refresh(lab: Lab): Promise<readonly Result[]> {
       await tidy(prepared);
     }
   }
-  return results;
+  return [...results, ...growth(sizes, results)];
+}
+
+/** Milliseconds that each further machine takes between two sizes. Where time grows linearly it is the same between any two. */
+function growth(sizes: readonly number[], results: readonly Result[]): readonly Result[] {
+  const times = sizes.map((n) => ({ n, of: medians(results.find(({ name }) => name === `refresh of ${n}`)) }));
+  return times.slice(1).map(({ n, of }, i) => {
+    const before = times[i] ?? { n: 0, of: {} };
+    const each = Object.entries(of).map(([side, seconds]) => {
+      const more = seconds - (before.of[side] ?? Number.NaN);
+      return [side, [(more * 1000) / (n - before.n)]];
+    });
+    return { name: `refresh: each machine more, ${before.n} to ${n}`, unit: "ms", values: Object.fromEntries(each) };
+  });
 }
 
 async function prepare(lab: Lab, n: number): Promise<Prepared> {
@@ -71,10 +85,10 @@ async function measure(lab: Lab, n: number, { pulumi, terraform }: Prepared): Pr
         DRIVER,
         names(n).map((name) => `dumpxml ${name}`),
       );
-  const alone: Record<string, () => Promise<unknown>> = { [reading]: process };
-  if (pulumi) alone["pulumi, on no host"] = () => pulumi.floor.refresh();
-  if (terraform) alone[`${cli}, on no host`] = () => terraform.floor.run("refresh");
-  const times = await interleaved(lab.options.repeat, timesOf({ ...sides, ...alone }));
+  const floors: Record<string, () => Promise<unknown>> = {};
+  if (pulumi) floors["pulumi, on no host"] = () => pulumi.floor.refresh();
+  if (terraform) floors[`${cli}, on no host`] = () => terraform.floor.run("refresh");
+  const times = await interleaved(lab.options.repeat, timesOf({ ...sides, [reading]: process, ...floors }));
   const goal = n >= MANY ? { goal: atLeastTimes(5, "pulumi refresh", `${cli} refresh`) } : {};
   const more = (whole: string, floor: string) =>
     (times[whole] ?? []).map((value, i) => value - (times[floor]?.[i] ?? Number.NaN));
@@ -100,7 +114,7 @@ async function measure(lab: Lab, n: number, { pulumi, terraform }: Prepared): Pr
     goal: atMost(n + 10, "pulumi refresh"),
   });
   if (n >= MANY) {
-    const memory = await interleaved(1, memoryOf(sides));
+    const memory = await interleaved(1, memoryOf({ ...sides, ...floors }));
     results.push({ name: `refresh of ${n}: peak memory of all processes`, unit: "MiB", values: memory });
   }
   return results;
