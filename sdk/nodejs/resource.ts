@@ -23,6 +23,7 @@ export const stubOf = (kind: string): string =>
 export abstract class HostResource extends pulumi.CustomResource {
   protected constructor(facts: KindFacts, name: string, args: object, opts: pulumi.CustomResourceOptions = {}) {
     const type = typeOf(facts.kind);
+    if (opts.import !== undefined) throw new pulumi.RunError(importRefusal(facts.kind, name));
     const urn = urnOf(name, type, opts);
     super(
       type,
@@ -39,6 +40,10 @@ export abstract class HostResource extends pulumi.CustomResource {
     );
   }
 }
+
+/** An import asks Pulumi's dynamic provider process without the code that leads it here, and it stumbles over that. */
+const importRefusal = (kind: string, name: string): string =>
+  `${kind} "${name}": Pulumi's option "import" cannot reach this provider. Name what shall be taken over with the property adopt instead, or have the program written by "crossvisor import".`;
 
 /** The resource's URN, so that the provider can speak at it; a plain promise, because it is nothing to depend on. */
 const urnOf = (name: string, type: string, opts: pulumi.CustomResourceOptions): Promise<string> =>

@@ -54,3 +54,22 @@ export function changed(before: string, after: string): string[] {
     ...will.filter((line) => !was.includes(line)).map((line) => `+ ${line}`),
   ];
 }
+
+/** The same wherever the lines stand: an element that another one was put in front of is the same. */
+export function changedAnywhere(before: string, after: string): string[] {
+  const [was, will] = [before, after].map((xml) => canonical(xml).map((line) => line.replace(/\[\d+\]/g, "")));
+  return [
+    ...without(was ?? [], will ?? []).map((line) => `- ${line}`),
+    ...without(will ?? [], was ?? []).map((line) => `+ ${line}`),
+  ];
+}
+
+/** What is left of a list when each line of another one has taken one of its like away. */
+function without(list: readonly string[], other: readonly string[]): readonly string[] {
+  const rest = [...other];
+  return list.filter((line) => {
+    const at = rest.indexOf(line);
+    if (at >= 0) rest.splice(at, 1);
+    return at < 0;
+  });
+}

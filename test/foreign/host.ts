@@ -17,6 +17,7 @@ export async function furnish(host: LibvirtHost): Promise<Files> {
   await host.virsh("vol-create-as", "default", "base.qcow2", "32M", "--format", "qcow2");
   const under = ["--backing-vol", `${pool}/base.qcow2`, "--backing-vol-format", "qcow2"];
   await host.virsh("vol-create-as", "default", "web.qcow2", "64M", "--format", "qcow2", ...under);
+  await host.virsh("vol-create-as", "default", "named.qcow2", "1M", "--format", "qcow2");
   await host.virsh("vol-create-as", "default", "stick.img", "1M", "--format", "raw");
   const data = `${host.pools}/elsewhere.img`;
   await host.exec(["truncate", "-s", "1M", data]);

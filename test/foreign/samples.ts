@@ -39,6 +39,9 @@ export const virtInstall = ({ pool, system, data }: Files, name = "web"): string
     <disk type="file" device="disk">
       <driver name="qemu" type="raw"/><source file="${data}"/><target dev="vdb" bus="virtio"/>
     </disk>
+    <disk type="volume" device="disk">
+      <driver name="qemu" type="qcow2"/><source pool="default" volume="named.qcow2"/><target dev="vdc" bus="virtio"/>
+    </disk>
     <disk type="file" device="disk">
       <driver name="qemu" type="raw"/><source file="${pool}/stick.img"/><target dev="sdc" bus="usb" removable="on"/>
     </disk>

@@ -43,6 +43,7 @@ describe.skipIf(reason !== undefined)(`a host that others filled, with the real 
     expect(strictly(program)).toEqual([]);
     for (const word of [
       "volume: webQcow2",
+      "volume: namedQcow2",
       "base: baseQcow2",
       "pool: defaultStoragePool",
       "network: lan",
@@ -53,10 +54,19 @@ describe.skipIf(reason !== undefined)(`a host that others filled, with the real 
       expect(program.replaceAll("\n// ", " ")).toContain(kept);
   });
 
+  it("is what Pulumi's own import points at, which cannot work", async () => {
+    await write('import { Network } from "crossvisor";\nnew Network("lan", {}, { import: "lan" });\n');
+    const { code, stdout, stderr } = await stack.run(["preview", "--non-interactive", "--color=never"]);
+    expect(code).not.toBe(0);
+    expect(`${stdout}${stderr}`).toContain(
+      `Network "lan": Pulumi's option "import" cannot reach this provider. Name what`,
+    );
+  });
+
   it("takes all of it over without a change, and has nothing to do after it", async () => {
     const [before, id] = [await everythingOf(host), await host.virsh("domid", "web")];
     await write(program);
-    expect((await stack.preview()).changeSummary).toMatchObject({ create: 6 });
+    expect((await stack.preview()).changeSummary).toMatchObject({ create: 7 });
     await stack.up();
     const after = await everythingOf(host);
     for (const [name, xml] of Object.entries(before)) expect(changed(xml, after[name] ?? ""), name).toEqual([]);

@@ -1,6 +1,7 @@
 import { attribute, attributeAt, type Element, elements, find } from "../xml.js";
+import { sourceOf } from "./located.js";
 import type { Notes } from "./notes.js";
-import { disksOf, macOf, nicsOf, ourDisks, ourNics, sourceOf, targetOf } from "./ours.js";
+import { disksOf, macOf, nicsOf, ourDisks, ourNics, targetOf } from "./ours.js";
 import { CD_DRIVE, type MachineInputs, SEED_DRIVE } from "./types.js";
 
 /** Devices that nearly every machine has, which are nobody's wish. */

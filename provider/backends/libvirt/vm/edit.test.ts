@@ -3,7 +3,8 @@ import { inputsOf, resolved } from "../../../../test/libvirt/machines.js";
 import { append, attributeAt, type Element, elements, find, parseXml, removeElement, textAt, toText } from "../xml.js";
 import { definition } from "./definition.js";
 import { driveFault, edit } from "./edit.js";
-import { diskAt, nicAt, sourceOf } from "./ours.js";
+import { sourceOf } from "./located.js";
+import { diskAt, nicAt } from "./ours.js";
 import type { MachineInputs } from "./types.js";
 
 const MAC = "52:54:00:00:00:01";

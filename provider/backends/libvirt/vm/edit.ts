@@ -10,12 +10,14 @@ import {
   removeElement,
   setText,
   sizeAt,
+  textAt,
 } from "../xml.js";
 import { cpuTree, firmwareTrees, notesOf, tpmTree } from "./definition.js";
 import { cdTree, diskTree, nicTree, SCSI } from "./devices.js";
+import { sourceOf } from "./located.js";
 import { type Notes, readNotes, writeNotes } from "./notes.js";
-import { diskAt, disksOf, macOf, nicAt, ourDisks, ourNics, sourceOf, targetOf } from "./ours.js";
-import { CD_DRIVE, type Disk, type Drive, type Nic, type Resolved, SEED_DRIVE } from "./types.js";
+import { diskAt, disksOf, macOf, nicAt, ourDisks, ourNics, targetOf } from "./ours.js";
+import { CD_DRIVE, type Disk, type Drive, type MachineInputs, type Nic, type Resolved, SEED_DRIVE } from "./types.js";
 
 /**
  * Brings a definition to what is wanted, for the properties that changed. Everything else in it stays as it is:
@@ -75,9 +77,17 @@ export function driveFault(config: Element, drive: Drive, ours?: string): string
   return isFree ? undefined : `the CD drive "${drive}" holds ${medium}, and the first-boot CD belongs there`;
 }
 
+/** The most processors that a definition gets: what is not declared stays, as far as it is enough. */
+export const wantedCpus = (config: Element, { cpus = 0, maxCpus }: Partial<MachineInputs>): number =>
+  Math.max(maxCpus ?? Number(textAt(config, "vcpu") ?? 1), cpus);
+
+/** The most memory that a definition gets, in bytes. */
+export const wantedMemory = (config: Element, { memory = 0, maxMemory }: Partial<MachineInputs>): number =>
+  Math.max(maxMemory ?? sizeAt(config, "memory", "KiB") ?? 0, memory);
+
 function editCpus(config: Element, { inputs }: Resolved): void {
   const vcpu = ensure(config, "vcpu");
-  const most = Math.max(inputs.maxCpus ?? Number(vcpu.textContent ?? 0), inputs.cpus);
+  const most = wantedCpus(config, inputs);
   vcpu.textContent = String(most);
   if (inputs.cpus < most) vcpu.setAttribute("current", String(inputs.cpus));
   else vcpu.removeAttribute("current");
@@ -86,9 +96,8 @@ function editCpus(config: Element, { inputs }: Resolved): void {
 }
 
 function editMemory(config: Element, { inputs }: Resolved): void {
-  const known = inputs.maxMemory ?? sizeAt(config, "memory", "KiB") ?? 0;
   for (const [name, bytes] of [
-    ["memory", Math.max(known, inputs.memory)],
+    ["memory", wantedMemory(config, inputs)],
     ["currentMemory", inputs.memory],
   ] as const) {
     const element = ensure(config, name);
@@ -226,5 +235,7 @@ export function setMedium(config: Element, drive: Drive, path: string | undefine
   }
   removeElement(find(there, "source"));
   removeElement(find(there, "backingStore"));
+  // Somebody else's drive may be one of the host, or hold a volume by its name.
+  there.setAttribute("type", "file");
   if (path !== undefined) append(there, ["source", { file: path }]);
 }

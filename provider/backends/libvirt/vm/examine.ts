@@ -15,6 +15,7 @@ import { SAME_UUID_HINT, sameUuid } from "../refusal.js";
 import { volumes } from "../rpc/procedures/storage.js";
 import { parseXml } from "../xml.js";
 import { claimProblems } from "./claims.js";
+import { fitProblems } from "./fit.js";
 import { observe } from "./observe.js";
 import { KVM_HINT, NETWORK_HINT, NO_KVM, VOLUME_HINT } from "./resolve.js";
 import { replacementProblems } from "./snapshots.js";
@@ -36,9 +37,10 @@ export async function examine(
     networkProblems(host, wanted, now),
     claimProblems(host, wanted, now),
     diskProblems(host, wanted, now),
+    host.uri.hypervisor === "test" ? [] : fitProblems(host, wanted, now),
     host.uri.hypervisor === "test" ? [] : offerProblems(host, wanted),
   ];
-  return [...(await Promise.all(checks)).flat(), ...seedProblems(wanted)];
+  return [...(await Promise.all(checks)).flat(), ...seedProblems(wanted), ...busProblems(host, wanted)];
 }
 
 /** What is to be adopted is no obstacle to itself: its own MACs, addresses and disks are as good as those of what is ours. */
@@ -208,4 +210,14 @@ function offeredProblems(offer: Offer, { cpus = 1, maxCpus = 1, firmware, secure
 function seedProblems({ cloudInit }: Wanted): Problem[] {
   const reason = cloudInit?.userData === undefined ? undefined : checkUserData(cloudInit.userData);
   return reason === undefined ? [] : [{ path: "cloudInit.userData", reason }];
+}
+
+/** QEMU's disks on SATA can always be written to, and libvirt refuses what says something else. */
+function busProblems(host: LibvirtHost, { disks = [] }: Wanted): Problem[] {
+  const wrong =
+    host.uri.hypervisor === "test" ? [] : disks.flatMap((d, i) => (d.readOnly && d.bus === "sata" ? [i] : []));
+  return wrong.map((i) => ({
+    path: `disks[${i}].readOnly`,
+    reason: 'cannot be true on the bus "sata": use "virtio" or "scsi"',
+  }));
 }

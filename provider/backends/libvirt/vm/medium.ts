@@ -4,7 +4,8 @@ import { domainChange } from "../rpc/procedures/domain-change.js";
 import { attribute, attributeAt, type Element, find, toText, write } from "../xml.js";
 import { cdTree } from "./devices.js";
 import { setMedium } from "./edit.js";
-import { diskAt, sourceOf } from "./ours.js";
+import { sourceOf } from "./located.js";
+import { diskAt } from "./ours.js";
 import { detach, GUEST_MS, liveXml, type Running } from "./running.js";
 import type { Drive } from "./types.js";
 

@@ -10,6 +10,7 @@ import { attribute, attributeAt, childrenOf, type Element, find, parseXml } from
 import { type Addresses, addressesOf, chosen } from "./addresses.js";
 import { settled } from "./balloon.js";
 import { beyond } from "./beyond.js";
+import { located } from "./located.js";
 import { type Notes, readNotes } from "./notes.js";
 import { macOf, nicsOf } from "./ours.js";
 import { isActive, readProperties, type Seen, stateOf } from "./read.js";
@@ -104,10 +105,8 @@ async function statsOf(host: LibvirtHost, dom: DomainRef): Promise<Stats> {
 
 async function describe(host: LibvirtHost, dom: DomainRef, flags: number): Promise<Element | undefined> {
   try {
-    return parseXml(
-      await host.session.call(domains.xml, { dom, flags }),
-      `the virtual machine ${dom.name || dom.uuid}`,
-    );
+    const xml = await host.session.call(domains.xml, { dom, flags });
+    return await located(host, parseXml(xml, `the virtual machine ${dom.name || dom.uuid}`));
   } catch (error) {
     if (isProviderError(error, "not-found")) return undefined;
     throw error;

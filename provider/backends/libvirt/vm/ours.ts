@@ -1,4 +1,5 @@
 import { attribute, attributeAt, childrenOf, type Element, find } from "../xml.js";
+import { sourceOf } from "./located.js";
 import type { Notes } from "./notes.js";
 import type { DeclaredDisk, DeclaredNic } from "./types.js";
 
@@ -16,8 +17,6 @@ export const diskAt = (domain: Element, target: string): Element | undefined =>
   disksOf(domain).find((d) => attributeAt(d, "target", "dev") === target);
 export const nicAt = (domain: Element, mac: string): Element | undefined =>
   nicsOf(domain).find((n) => attributeAt(n, "mac", "address")?.toLowerCase() === mac);
-export const sourceOf = (disk: Element | undefined): string | undefined =>
-  disk && (attributeAt(disk, "source", "file") ?? attributeAt(disk, "source", "dev"));
 
 const BUSES: ReadonlySet<string> = new Set<DeclaredDisk["bus"]>(["virtio", "scsi", "sata"]);
 const FORMATS: ReadonlySet<string> = new Set<NonNullable<DeclaredDisk["format"]>>(["qcow2", "raw"]);

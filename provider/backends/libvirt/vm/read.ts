@@ -3,9 +3,10 @@ import type { Stats } from "../inventory.js";
 import { DomainState } from "../rpc/flags.js";
 import { attribute, attributeAt, childrenOf, type Element, find, sizeAt, textAt } from "../xml.js";
 import { configuredMemory, liveMemory } from "./balloon.js";
+import { sourceOf } from "./located.js";
 import { nicNames } from "./names.js";
 import { type Notes, readNotes } from "./notes.js";
-import { diskAt, macOf, ourDisks, ourNics, sourceOf } from "./ours.js";
+import { diskAt, macOf, ourDisks, ourNics } from "./ours.js";
 import { CD_DRIVE, type Machine, type MachineInputs, type MachineOutputs, SEED_DRIVE } from "./types.js";
 
 /** What the host said of one domain. */

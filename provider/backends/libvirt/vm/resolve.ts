@@ -9,9 +9,10 @@ import { networks } from "../rpc/procedures/network.js";
 import { volumes } from "../rpc/procedures/storage.js";
 import { attributeAt, type Element, parseXml } from "../xml.js";
 import { freeTarget } from "./devices.js";
+import { sourceOf } from "./located.js";
 import { nicNames } from "./names.js";
 import type { Notes } from "./notes.js";
-import { diskAt, disksOf, macOf as macOfNic, ourNics, sourceOf } from "./ours.js";
+import { diskAt, disksOf, macOf as macOfNic, ourNics } from "./ours.js";
 import { type Place, placeOf } from "./pool-of.js";
 import { hostnameOf } from "./seed.js";
 import type { DeclaredDisk, DeclaredNic, Disk, MachineInputs, Nic, Virtualisation } from "./types.js";
@@ -71,11 +72,7 @@ const sameBus = (target: string, bus: Disk["bus"]): boolean => target.startsWith
 /** A disk of an adopted machine has no note: it is known by its file. */
 const adopted = (existing: Existing | undefined, disk: DeclaredDisk): string | undefined => {
   const path = disk.volume ?? disk.path;
-  const found =
-    existing &&
-    disksOf(existing.config).find(
-      (d) => attributeAt(d, "source", "file") === path || attributeAt(d, "source", "dev") === path,
-    );
+  const found = existing && disksOf(existing.config).find((d) => sourceOf(d) === path);
   return found && attributeAt(found, "target", "dev");
 };
 

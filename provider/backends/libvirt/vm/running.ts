@@ -6,6 +6,7 @@ import { domains } from "../rpc/procedures/domain.js";
 import { domainChange } from "../rpc/procedures/domain-change.js";
 import type { DomainRef } from "../rpc/types.js";
 import { type Element, parseXml, toText } from "../xml.js";
+import { located } from "./located.js";
 import type { Resolved } from "./types.js";
 
 /** How long a guest may take to let go of a device, or to take or give memory, in milliseconds. */
@@ -21,7 +22,7 @@ export interface Running {
 
 /** What the guest has now. */
 export const liveXml = async ({ host, dom }: Pick<Running, "host" | "dom">): Promise<Element> =>
-  parseXml(await host.session.call(domains.xml, { dom, flags: 0 }), "the running machine");
+  located(host, parseXml(await host.session.call(domains.xml, { dom, flags: 0 }), "the running machine"));
 
 /**
  * Takes a device away. An "OK" of the daemon only says that the guest was asked: what counts is that `look` does not

@@ -1,30 +1,25 @@
 import type { Change, Step, Update } from "../../../core/driver.js";
-import { isProviderError, ProviderError } from "../../../core/errors.js";
+import { isProviderError } from "../../../core/errors.js";
 import { release } from "../allotment.js";
 import type { LibvirtHost } from "../host.js";
+import { refuse } from "../refusal.js";
 import { Define, DomainXml } from "../rpc/flags.js";
 import { domains } from "../rpc/procedures/domain.js";
 import { type DomainRef, domainRef } from "../rpc/types.js";
 import { attribute, type Element, find, parseXml, toText } from "../xml.js";
 import { begin } from "./begin.js";
-import { driveFault, edit } from "./edit.js";
+import { edit } from "./edit.js";
 import { runs } from "./effects.js";
+import { driveProblems } from "./fit.js";
 import { applyLive, SEED } from "./live.js";
+import { located } from "./located.js";
 import { type Notes, readNotes } from "./notes.js";
 import { pause, resume, stop } from "./power.js";
 import { chooseVirtualisation, resolveDisks, resolveNics } from "./resolve.js";
 import { liveXml } from "./running.js";
 import { deleteSeed, seedFor } from "./seed.js";
 import { explainingStart } from "./start-error.js";
-import {
-  CD_DRIVE,
-  type Machine,
-  type MachineInputs,
-  type MachineObserved,
-  type Resolved,
-  SEED_DRIVE,
-  type Virtualisation,
-} from "./types.js";
+import type { Machine, MachineInputs, MachineObserved, Resolved, Virtualisation } from "./types.js";
 import { addressWait } from "./wait.js";
 
 interface Work {
@@ -85,8 +80,10 @@ async function carryOut(work: Work, observed: MachineObserved): Promise<void> {
   await wait();
 }
 
-const readConfig = async (host: LibvirtHost, dom: DomainRef): Promise<Element> =>
-  parseXml(await host.session.call(domains.xml, { dom, flags: DomainXml.inactive }), `the virtual machine ${dom.name}`);
+async function readConfig(host: LibvirtHost, dom: DomainRef): Promise<Element> {
+  const xml = await host.session.call(domains.xml, { dom, flags: DomainXml.inactive });
+  return located(host, parseXml(xml, `the virtual machine ${dom.name}`));
+}
 
 interface Subject {
   readonly id: string;
@@ -102,7 +99,7 @@ async function resolveChanged(
   step: Step,
 ): Promise<Resolved> {
   const existing = { config, notes: before };
-  refuseDrives(config, wanted, before);
+  refuse(driveProblems(config, wanted), "invalid");
   const virtualisation = changes.some((c) => c.property === "acceleration")
     ? await chooseVirtualisation(host, wanted.acceleration, step)
     : ((attribute(config, "type") ?? "qemu") as Virtualisation);
@@ -111,19 +108,6 @@ async function resolveChanged(
   const seed = await seedFor(host, { uuid: id, inputs: wanted, nics, disk: disks[0] }, before?.seed);
   const arch = find(config, "os/type")?.getAttribute("arch") ?? "x86_64";
   return { uuid: id, inputs: wanted, virtualisation, arch, disks, nics, seed };
-}
-
-function refuseDrives(config: Element, { cloudInit, cdrom }: MachineInputs, before: Notes | undefined): void {
-  const faults = {
-    cloudInit: cloudInit && driveFault(config, SEED_DRIVE, before?.seed?.path),
-    cdrom: cdrom === undefined ? undefined : driveFault(config, CD_DRIVE),
-  };
-  for (const [property, fault] of Object.entries(faults))
-    if (fault !== undefined)
-      throw new ProviderError("invalid", fault, {
-        where: { property },
-        hint: `Free that name on the host, or leave ${property} out for this machine.`,
-      });
 }
 
 /** Live first, then the definition with what is in effect: a change that fails leaves no definition that lies. */

@@ -1,6 +1,7 @@
 import { project } from "../../../core/compare.js";
 import type { Listed, Observed } from "../../../core/driver.js";
 import type { Engine, OpenHost } from "../../../core/engine.js";
+import { isProviderError } from "../../../core/errors.js";
 import type { Kind, Problem } from "../../../core/kind.js";
 import { isFields } from "../../../core/values.js";
 import { type KindName, kinds } from "../../../kinds/index.js";
@@ -101,7 +102,8 @@ class Observer {
   async declare(): Promise<Declared | LeftOut> {
     // As somebody sees it who leaves everything out: what fits the defaults need not be said.
     const nothing = this.engine.check({ name: this.listed.name }).inputs;
-    const now = await this.engine.observe(this.listed.id, nothing);
+    const now = await this.engine.observe(this.listed.id, nothing).catch(unreadable);
+    if (typeof now === "string") return this.out(now);
     if (now === undefined) return this.out("it went away while it was looked at");
     const { owner } = now.properties as { readonly owner?: string };
     const whose = owner || this.listed.owner;
@@ -180,6 +182,12 @@ class Observer {
       .changes.filter(({ property }) => property !== "owner")
       .map((change) => ({ path: change.path, reason: `is ${shown(change.before)}, which cannot be declared` }));
   }
+}
+
+/** What the host cannot tell of one object does not keep the others out. */
+function unreadable(error: unknown): string {
+  if (isProviderError(error, "failed")) return error.fact;
+  throw error;
 }
 
 const shown = (value: unknown): string =>
