@@ -10,7 +10,7 @@ import type { Entry, Ground } from "../matrix/entry.js";
 import { Lab, type Made } from "../matrix/lab.js";
 import { machine } from "../matrix/machine.js";
 import { put } from "../matrix/paths.js";
-import { names } from "../matrix/verdict.js";
+import { names, rowsOf } from "../matrix/verdict.js";
 import { changedAnywhere as changed } from "./canonical.js";
 import { virshWith } from "./host.js";
 
@@ -63,7 +63,8 @@ const APART = new Set([
   "networks[].address",
   "waitForAddress.nic",
 ]);
-const edits = machine.entries(names, "name").filter(({ at }) => !APART.has(at));
+const possible = new Set(rowsOf(machine).flatMap(({ at, effect }) => (effect === "refused" ? [] : [at])));
+const edits = machine.entries(names, "name").filter(({ at }) => !APART.has(at) && possible.has(at));
 
 /** Edits for which a machine lacks what they are about, or which it refuses. */
 const IMPOSSIBLE: Readonly<Partial<Record<Name, RegExp>>> = {
