@@ -7,7 +7,11 @@ import { agentConnected } from "./power.js";
 import { liveXml } from "./running.js";
 import type { Nic, Resolved } from "./types.js";
 
-/** No event announces a lease, so it is asked for this often while somebody waits. Milliseconds. */
+/**
+ * No event announces a lease, so it is asked for this often while somebody waits. Milliseconds. libvirt has two events of
+ * a network, its lifecycle and, since 9.8.0, its metadata (virNetworkEventID of libvirt-network.h), and leases are in
+ * neither; the guest agent's event says that the agent came, not an address.
+ */
 const LEASE_MS = 500;
 /** The guest agent's connection is looked at this often, in looks at the leases. */
 const AGENT_EVERY = 4;
