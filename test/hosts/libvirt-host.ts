@@ -51,6 +51,13 @@ fetch(url, { signal: AbortSignal.timeout(Number(limit)) })
   .then(async (r) => { if (!r.ok) throw new Error("status " + r.status); process.stdout.write(await r.text()); })
   .catch((e) => { console.error(e.cause?.message ?? e.message); process.exitCode = 1; });`;
 
+/** Fetches a page from inside the network of a process. Limit in milliseconds. @throws when there is no answer or not a 2xx one. */
+export const getFrom = (pid: number, url: string, limit = 10_000): Promise<string> => {
+  const script = ["-e", fetchScript, url, String(limit)];
+  const words = ["--target", String(pid), "--net", "--", process.execPath, ...script];
+  return run(url, "nsenter", words, limit + 5_000);
+};
+
 const daemonPid = async (root: string): Promise<string | undefined> => {
   const text = await readFile(join(root, "run/libvirtd.pid"), "utf8").catch(() => "");
   return text.trim() === "" ? undefined : text.trim();
@@ -94,11 +101,7 @@ export const hostOf = (root: string, pid: number): LibvirtHost => {
     ready,
     exec: (command) => exec(command),
     virsh,
-    get: (url, limit = 10_000) => {
-      const script = ["-e", fetchScript, url, String(limit)];
-      const words = ["--target", String(pid), "--net", "--", process.execPath, ...script];
-      return run(url, "nsenter", words, limit + 5_000);
-    },
+    get: (url, limit) => getFrom(pid, url, limit),
     kill9: () => endDaemon("KILL"),
     restart: async () => {
       await endDaemon("TERM");

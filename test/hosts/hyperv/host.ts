@@ -3,7 +3,9 @@ import { chmod, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/
 import { dirname, join } from "node:path";
 import { type Sshd, startSshd } from "../../ssh/sshd.js";
 import { createHostFolder, removeHost, sweepHosts } from "../host-folder.js";
+import { getFrom } from "../libvirt-host.js";
 import { systemPath } from "../requirements.js";
+import { startBoot } from "./boot.js";
 import { type Engine, powershell } from "./engine.js";
 import { manifestText, moduleTexts, simulatorText } from "./modules.js";
 import { defaults, type Fault, type Settings, settingsText, type Times } from "./settings.js";
@@ -52,6 +54,8 @@ export interface HypervHost {
   set(changes: Partial<Omit<Settings, "times">> & { readonly times?: Partial<Times> }): Promise<void>;
   /** What goes wrong from now on, in place of what was said before. */
   faults(faults: readonly Fault[]): Promise<void>;
+  /** Fetches a page from inside the network of a host that boots guests. @throws without an answer within 10 seconds. */
+  get(url: string): Promise<string>;
   /** Cuts all connections without a goodbye. */
   cut(): void;
   /** What the SSH server has logged. */
@@ -192,6 +196,7 @@ export const openHypervHost = async (options: HypervOptions = {}): Promise<Hyper
     };
     await furnish(root, engine, settings);
     await set({});
+    const service = settings.boot ? await startBoot(root) : undefined;
     const subsystem = options.sftp === false ? [] : ["Subsystem sftp crossvisor-sftp"];
     const server = await startSshd({ config: [`ForceCommand ${root}/.sim/shell`, ...subsystem] });
     const unwatch = watchCuts(root, server);
@@ -202,6 +207,10 @@ export const openHypervHost = async (options: HypervOptions = {}): Promise<Hyper
       journal: () => readJournal(root),
       set,
       faults: (faults) => set({ faults }),
+      get: async (url) => {
+        if (service === undefined) throw new Error("this host boots no guests");
+        return getFrom(service, url);
+      },
       close: async () => {
         unwatch();
         server.cut();

@@ -4,7 +4,9 @@
 function Start-Transition($Vm, [string]$During, [string]$After, [string]$Time) {
     $Vm.state = $During
     $Vm.then = $After
-    $Vm.until = (Get-Now) + [long]$settings.times.$Time
+    # A booted guest takes the time that it takes.
+    $duration = if ($settings.boot -and 'Off', 'Saved' -contains $After) { 3600000 } else { [long]$settings.times.$Time }
+    $Vm.until = (Get-Now) + $duration
 }
 
 function Wait-Transition($Id) {
@@ -13,7 +15,7 @@ function Wait-Transition($Id) {
         $vm = Get-Record "vm/$Id"
         if ($null -eq $vm) { return }
         $left = $vm.until - (Get-Now)
-        if ($left -le 0) { break }
+        if ($left -le 0 -or (Get-LiveState $vm) -ne $vm.state) { break }
         Start-Sleep -Milliseconds ([Math]::Min($left, 200))
     }
     Edit-Machine $Id { }
@@ -76,6 +78,7 @@ function Start-Machine($Vm) {
         $Vm.firmware.order = [object[]](@("file:$($settings.firmwareFile)") + @(Get-BootOrder $Vm))
     }
     $Vm.started = Get-Now
+    [System.IO.File]::Delete("$own/ended-$($Vm.id)")
     Start-Transition $Vm 'Starting' 'Running' 'start'
 }
 

@@ -13,8 +13,9 @@ function ConvertTo-Enum([string]$Type, $Value) {
     $enumValues[$key]
 }
 
-# The state at this moment: a transition that is due has happened.
+# The state at this moment: a transition that is due has happened, and a guest that QEMU booted ends when QEMU does.
 function Get-LiveState($Vm) {
+    if ($settings.boot -and 'Off', 'Saved' -notcontains $Vm.state -and [System.IO.File]::Exists("$own/ended-$($Vm.id)")) { return $(if ($Vm.then -eq 'Saved') { 'Saved' } else { 'Off' }) }
     if ($Vm.until -and (Get-Now) -ge $Vm.until) { return $Vm.then }
     $Vm.state
 }
