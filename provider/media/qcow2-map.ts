@@ -8,14 +8,16 @@ export type Run =
   | { readonly sort: "zero"; readonly length: number }
   /** In the file, as it is. */
   | { readonly sort: "data"; readonly length: number; readonly at: number }
-  /** In a compressed cluster of `bytes` at `at`, from `skip` on in what it unpacks to. */
-  | {
-      readonly sort: "packed";
-      readonly length: number;
-      readonly at: number;
-      readonly bytes: number;
-      readonly skip: number;
-    };
+  | Packed;
+
+/** In a compressed cluster of `bytes` at `at`, from `skip` on in what it unpacks to. */
+export interface Packed {
+  readonly sort: "packed";
+  readonly length: number;
+  readonly at: number;
+  readonly bytes: number;
+  readonly skip: number;
+}
 
 /** QEMU's own limit (block/qcow2.h, QCOW_MAX_L1_SIZE). */
 const MOST_TABLES = 32 * 1024 * 1024;
@@ -77,8 +79,11 @@ function* clusters(
     const skip = (place - start) % clusterSize;
     const rest = Math.min(end - place, clusterSize - skip);
     const entry = index * (extended ? 16 : 8);
-    if (table.readUInt8(entry) & COMPRESSED) yield packed(table.readBigUInt64BE(entry), image, { skip, length: rest });
-    else {
+    if (table.readUInt8(entry) & COMPRESSED) {
+      const run = packed(table.readBigUInt64BE(entry), image, { skip, length: rest });
+      if (run.at >= length) throw short();
+      yield run;
+    } else {
       const host = placeIn(table, entry);
       aligned(host, clusterSize);
       const found = extended
@@ -125,7 +130,7 @@ function* subclusters(table: Buffer, { entry, host, skip, length }: Split, bytes
 }
 
 /** The file's place and the sectors share an entry; the smaller the clusters, the more bits are left for the place. */
-function packed(entry: bigint, { clusterSize }: Qcow2, part: { skip: number; length: number }): Run {
+function packed(entry: bigint, { clusterSize }: Qcow2, part: { skip: number; length: number }): Packed {
   const bits = BigInt(62 - (Math.log2(clusterSize) - 8));
   const at = Number(entry & ((1n << bits) - 1n));
   const sectors = Number((entry & ((1n << 62n) - 1n)) >> bits) + 1;
@@ -155,6 +160,7 @@ function aligned(place: number, clusterSize: number): void {
 }
 
 async function whole(file: LocalFile, at: number, length: number): Promise<Buffer> {
+  if (at + length > file.length) throw short();
   const bytes = Buffer.alloc(length);
   if ((await file.read(bytes, at)) < length) throw short();
   return bytes;

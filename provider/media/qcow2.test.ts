@@ -15,6 +15,9 @@ const MiB = 1024 * KiB;
 /** Node.js has it from 22.15 on. */
 const hasZstd = typeof zlib.zstdDecompress === "function";
 
+/** How much is tried. */
+const rounds = Number(process.env["CROSSVISOR_TEST_ROUNDS"] ?? 2);
+
 let folder = "";
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), "crossvisor-qcow2-"));
@@ -74,8 +77,6 @@ function randomImage(path: string, bits: number, random: (limit: number) => numb
 }
 
 describe.skipIf(!hasQemu)("qcow2 images written by QEMU (skipped when qemu-img and qemu-io are not on PATH)", () => {
-  const rounds = Number(process.env["CROSSVISOR_TEST_ROUNDS"] ?? 2);
-
   test.each(Array.from({ length: 13 }, (_, i) => 9 + i))(
     `clusters of 2^%i bytes read as QEMU reads them (seed ${seed})`,
     async (bits) => {
@@ -168,6 +169,7 @@ describe.skipIf(!hasQemu)("qcow2 images written by QEMU (skipped when qemu-img a
       () => truncateSync(path, 512 * KiB),
       () => writeFileSync(path, Buffer.from(whole).fill(2, table + 6, table + 7)),
       () => writeFileSync(path, Buffer.from(whole).fill(0x7f, table, table + 1)),
+      () => writeFileSync(path, Buffer.from(whole).fill(0x7f, table, table + 2)),
       () => writeFileSync(path, Buffer.from(whole).fill(0x30, table + 3, table + 4)),
     ]) {
       writeFileSync(path, whole);
@@ -177,6 +179,54 @@ describe.skipIf(!hasQemu)("qcow2 images written by QEMU (skipped when qemu-img a
     }
   });
 });
+
+test.skipIf(!hasQemu)(
+  `whatever is changed in a header or a table, it is read or refused (seed ${seed}) (skipped when qemu-img is not on PATH)`,
+  async () => {
+    const path = emptyQcow2(join(folder, "spoiled.qcow2"), "200k", "cluster_size=4k,extended_l2=off");
+    io(path, ["write -c -P 1 4k 4k", "write -P 2 64k 64k", "write -z 100k 8k"]);
+    const whole = readFileSync(path);
+    const random = sequence(seed);
+    const ends = { read: 0, refused: 0 };
+    for (let round = 0; round < 100 * rounds; round++) {
+      const bytes = Buffer.from(whole);
+      // Behind magic and version, and where something is: a change of zeros in the middle of nowhere is no try.
+      for (let changed = 0; changed < 1 + random(2); ) {
+        const at = 8 + random(random(2) === 0 ? 104 : bytes.length - 8);
+        if (at >= 112 && bytes[at] === 0) continue;
+        bytes[at] = random(256);
+        changed++;
+      }
+      const read = async (into: Uint8Array, at: number) => {
+        expect(Number.isSafeInteger(at)).toBe(true);
+        const part = bytes.subarray(at, at + into.length);
+        into.set(part);
+        return part.length;
+      };
+      const file = {
+        name: "spoiled",
+        identity: {},
+        length: bytes.length,
+        read,
+        unchanged: async () => {},
+        close: async () => {},
+      };
+      try {
+        const disk = await qcow2Disk(file, bytes.subarray(0, 64 * KiB));
+        await bytesOf(disk, 0, Math.min(disk.size, MiB));
+        ends.read++;
+      } catch (error) {
+        expect(error, String(error)).toMatchObject({
+          name: "ProviderError",
+          code: expect.stringMatching(/^(invalid|unsupported)$/),
+        });
+        ends.refused++;
+      }
+    }
+    expect(ends.read).toBeGreaterThan(20);
+    expect(ends.refused).toBeGreaterThan(20);
+  },
+);
 
 test("zstd is refused by its name where Node.js has none", async () => {
   vi.resetModules();

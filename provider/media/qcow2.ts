@@ -3,7 +3,7 @@ import { isProviderError, ProviderError } from "../core/errors.js";
 import { chunks, type Disk } from "./disk.js";
 import { imageProblem, inspectImage } from "./image.js";
 import { damaged } from "./image-hyper.js";
-import { qcow2Map, type Run } from "./qcow2-map.js";
+import { type Packed, qcow2Map, type Run } from "./qcow2-map.js";
 import { type Packing, unpack } from "./qcow2-unpack.js";
 import { LONGEST_HOLE, PIECE } from "./source-chunks.js";
 import { cancelled, type LocalFile, ring } from "./source-file.js";
@@ -100,7 +100,7 @@ async function fill(piece: Buffer, gathered: readonly Run[], from: { file: Local
 }
 
 async function unpacked(
-  run: Extract<Run, { sort: "packed" }>,
+  run: Packed,
   { file, image: { packing, clusterSize } }: { file: LocalFile; image: Qcow2 },
 ): Promise<Buffer> {
   const bytes = Buffer.alloc(run.bytes);
