@@ -3,6 +3,7 @@
  *
  * `not-found` is "gone" for a read and success for a removal. `unreachable`, `timeout`, `busy` and `dropped` never
  * change a state; `dropped` means that the answer was lost, so observe before deciding. `invalid` points at a property.
+ * `hidden` is neither there nor gone: what holds it cannot be looked into now, and a read keeps what was recorded.
  */
 export type Code =
   | "not-found"
@@ -14,6 +15,7 @@ export type Code =
   | "dropped"
   | "timeout"
   | "busy"
+  | "hidden"
   | "failed"
   | "bug";
 

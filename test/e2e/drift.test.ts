@@ -18,7 +18,7 @@ const web = new crossvisor.VirtualMachine("web", {
   shutdown: { method: "acpi", timeout: "20s" },
 });
 const idle = new crossvisor.VirtualMachine("idle", {
-  firmware: "bios", memory: "64MiB", powerState: "stopped", disks: [{ volume: spare }],
+  firmware: "bios", memory: "64MiB", maxCpus: 2, powerState: "stopped", disks: [{ volume: spare }],
   shutdown: { method: "acpi", timeout: 1 },
 });
 exports.address = web.ipAddress; exports.macs = web.macs;`;
@@ -37,12 +37,12 @@ describe.skipIf(missing !== undefined)(titled("what others change on the host, w
     await writeFile(file, text);
     await virsh(...words, file, ...flags);
   };
-  /** What a refresh shows. It is taken over into the state. */
+  /** What a refresh shows, with its preview. It is taken over into the state. */
   const refresh = async (): Promise<string> => {
     const shown = await lab.stack.run(["refresh", "--preview-only", "--diff", "--non-interactive", "--color=never"]);
     if (shown.code !== 0) throw new Error(all(shown));
-    await lab.stack.refresh();
-    return shown.stdout;
+    const { stdout } = await lab.stack.refresh();
+    return shown.stdout + stdout;
   };
   /** The update that undoes it: what its preview said. Nothing is left to do after it. */
   const repair = async (): Promise<readonly string[]> => {
@@ -104,6 +104,57 @@ describe.skipIf(missing !== undefined)(titled("what others change on the host, w
     expect(await virsh("net-dumpxml", "lan")).toContain("<hostname>db</hostname>");
     expect(await virsh("domiflist", "web")).toContain(macs["second"]);
     expect(await lab.host.exec(["ls", `${lab.host.pools}/theirs.raw`]), "their file stays").toContain("theirs.raw");
+  });
+
+  it("undoes processors, an interface more, another address of a network, and a pool that was stopped", async () => {
+    const bootId = await guestPage(lab.host, address, "boot-id");
+    await virsh("setvcpus", "idle", "2", "--config");
+    await virsh(
+      "attach-interface",
+      "web",
+      "network",
+      "lan",
+      "--mac",
+      "52:54:00:ee:00:09",
+      "--model",
+      "virtio",
+      "--config",
+    );
+    const moved = (await virsh("net-dumpxml", "lan", "--inactive")).replaceAll("192.168.61.", "192.168.62.");
+    await apply(["net-define"], moved);
+    await virsh("pool-destroy", "pool");
+    const shown = await refresh();
+    for (const [name, change] of Object.entries({
+      "a processor more": /cpus *: 1 => 2/,
+      "an interface more": /mac *: "52:54:00:ee:00:09"/,
+      "another address": /cidr *: "192.168.61.0\/24" => "192.168.62.0\/24"/,
+      "a stopped pool": /active *: true => false/,
+      "volumes of which nobody can tell": /spare: the storage pool "pool" is stopped: what was known last is kept/,
+    }))
+      expect(shown, name).toMatch(change);
+    const words = await repair();
+    expect(words).toEqual(
+      expect.arrayContaining([
+        "idle: cpus: 2 => 1: live",
+        'web: networks["nic-525400ee0009"]: removed: live',
+        expect.stringMatching(/^lan: cidr: 192.168.62.0\/24 => 192.168.61.0\/24: needs a restart/),
+        "pool: active: false => true: live",
+      ]),
+    );
+    expect(await virsh("pool-list", "--name")).toContain("pool");
+    expect(await guestPage(lab.host, address, "boot-id")).toBe(bootId);
+  });
+
+  it("keeps the volumes of a pool that somebody took from the host's list, and lists it again", async () => {
+    await virsh("pool-destroy", "pool");
+    await virsh("pool-undefine", "pool");
+    const shown = await refresh();
+    expect(shown).toMatch(/- .*StoragePool[\s\S]*pool/);
+    expect(shown).toMatch(/spare: the storage pool "pool" is not defined .*: what was known last is kept/);
+    await repair();
+    const there = await inventory(lab.host);
+    expect(there.pools).toEqual(["pool"]);
+    expect(there.files).toContain(`${lab.host.pools}/stack/spare`);
   });
 
   it("starts again what somebody powered off, and stops what somebody started", async () => {

@@ -21,13 +21,15 @@ export interface Measured extends CliLeg {
 }
 
 /** In an order in which each one begins where the last one ended. */
-export function legsOf({ daemon }: CliLab): readonly CliLeg[] {
+export function legsOf({ daemon, driver }: CliLab): readonly CliLeg[] {
+  const disk = '\nconst disk = new crossvisor.Volume("disk", { pool, size: "1MiB" });';
+  // The test driver keeps no marks of volumes: one whose creation broke off is nobody's.
+  const isTest = driver === "test:///default";
   const base = `
 const pool = new crossvisor.StoragePool("pool", { path: "${daemon.pools}/pool", onDelete: "delete" });
-const kept = new crossvisor.Volume("kept", { pool, size: "1MiB" });`;
+const kept = new crossvisor.Volume("kept", { pool, size: "1MiB" });${isTest ? disk : ""}`;
   const full = (web: string, lan: string) => `${base}
-const lan = new crossvisor.Network("lan", { cidr: "10.66.1.0/24", ${lan} });
-const disk = new crossvisor.Volume("disk", { pool, size: "1MiB" });
+const lan = new crossvisor.Network("lan", { cidr: "10.66.1.0/24", ${lan} });${isTest ? "" : disk}
 new crossvisor.VirtualMachine("web", {
   firmware: "bios", disks: [{ name: "kept", volume: kept }, { name: "disk", volume: disk }],
   networks: [{ network: lan }], cloudInit: { userData: "#!/bin/true" }, shutdown: { method: "acpi", timeout: 1 }, ${web}

@@ -72,7 +72,8 @@ async function replaced(lab: Lab, kind: KindName, made: Made, words: Words): Pro
   return lab.create(kind, words);
 }
 
-interface Course {
+/** What was told of a change, and the object before and after it. */
+export interface Course {
   readonly told: Verdict;
   readonly before: string | undefined;
   readonly was: Made;
@@ -80,7 +81,7 @@ interface Course {
 }
 
 /** Whether the object was restarted or replaced, by its incarnation, its id and the event stream. */
-async function happened(lab: Lab, kind: KindName, { told, before, was, is }: Course): Promise<void> {
+export async function happened(lab: Lab, kind: KindName, { told, before, was, is }: Course): Promise<void> {
   const heard = await lab.events.heard(was.id);
   const after = await lab.incarnation(kind, is);
   const switched = told.paths.some((path) => path === "powerState" || path === "active");

@@ -69,7 +69,7 @@ async function noSuchPool(host: LibvirtHost, declared: string): Promise<Provider
 
 /** For a pool that is there and does not run: its volumes are neither there nor gone. */
 export const stopped = (pool: string): ProviderError =>
-  new ProviderError("failed", `the storage pool "${pool}" is stopped`, {
+  new ProviderError("hidden", `the storage pool "${pool}" is stopped`, {
     where: { property: "pool" },
     hint: `Start it on the host (virsh pool-start "${pool}").`,
   });
@@ -77,7 +77,7 @@ export const stopped = (pool: string): ProviderError =>
 /** For a pool that the host does not know any more: its files may still be there. */
 export const poolGone = (pool: string): ProviderError =>
   new ProviderError(
-    "failed",
+    "hidden",
     `the storage pool "${pool}" is not defined on the host any more, so nobody can tell about its volumes`,
     {
       where: { property: "pool" },

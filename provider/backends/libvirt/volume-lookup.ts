@@ -21,7 +21,7 @@ export function refOf(id: string): VolumeRef {
 /**
  * What the host says of a volume, in one call. `undefined` only when its pool is started and has no such volume.
  *
- * @throws `failed`, property `pool`, when the pool is stopped or not defined: then nobody knows, and nothing is lost.
+ * @throws `hidden`, property `pool`, when the pool is stopped or not defined: then nobody knows, and nothing is lost.
  */
 export async function describeVolume({ session }: LibvirtHost, vol: VolumeRef): Promise<VolumeDescription | undefined> {
   try {

@@ -134,12 +134,13 @@ async function look(at: Differing, engine: AnyEngine): Promise<Present> {
     return { now, note: "", lines: [] };
   } catch (error) {
     if (!(error instanceof ProviderError) || !SILENT.has(error.code)) throw error;
-    const line = `${name(at)}: the host does not answer (${error.fact}): effects are those of what the last refresh saw`;
+    const why = error.code === "hidden" ? error.fact : `the host does not answer (${error.fact})`;
+    const line = `${name(at)}: ${why}: effects are those of what the last refresh saw`;
     return { now: undefined, note: " (as of the last refresh)", lines: [{ line, severity: "warning" }] };
   }
 }
 
-const SILENT: ReadonlySet<string> = new Set(["unreachable", "timeout", "dropped", "busy"]);
+const SILENT: ReadonlySet<string> = new Set(["unreachable", "timeout", "dropped", "busy", "hidden"]);
 
 async function examine(at: Differing, engine: AnyEngine, id: string | undefined): Promise<void> {
   const problems = await engine.examine(at.will.declared as Inputs, id, at.was.declared as Inputs);

@@ -1,6 +1,5 @@
 import { subscribe } from "node:diagnostics_channel";
-import type { EventEmitter } from "node:events";
-import { connect } from "node:net";
+import { connect } from "node:http2";
 import type { Hosts } from "./hosts.js";
 
 /**
@@ -16,24 +15,16 @@ const end = (hosts: Hosts): void => {
   hosts.close().finally(() => setTimeout(() => process.exit(0), 50));
 };
 
-/** What Node tells of each call that an HTTP/2 server gets (`http2.server.stream.start`, measured with Node 24.21). */
-interface Call {
-  readonly headers?: Readonly<Record<string, unknown>>;
-  readonly stream?: { readonly session?: EventEmitter };
-}
-
-const onCall = (heard: (call: Call) => void): void =>
-  subscribe("http2.server.stream.start", (message) => heard(message as Call));
-
 const CANCEL = "/pulumirpc.ResourceProvider/Cancel";
 
 /**
  * Hears the user's first ^C. Pulumi does not pass it on to the process: it calls `Cancel`, which the dynamic provider
- * process answers without telling anybody, and waits for the steps. Where Node does not tell of calls, steps run to their
- * end as before.
+ * process answers without telling anybody, and waits for the steps. Node tells of each call that its HTTP/2 server gets
+ * (`http2.server.stream.start`, measured with Node 24.21); where it does not, steps run to their end as before.
  */
 export function cancelOnRequest(hosts: Hosts): void {
-  onCall(({ headers }) => {
+  subscribe("http2.server.stream.start", (message) => {
+    const { headers } = message as { readonly headers?: Readonly<Record<string, unknown>> };
     if (headers?.[":path"] === CANCEL) hosts.cancel();
   });
 }
@@ -41,22 +32,18 @@ export function cancelOnRequest(hosts: Hosts): void {
 /**
  * Ends the process when the engine is gone without having said so, as after SIGKILL. Nothing else would: the process
  * would live on, go on with its step beside the user's next command, and keep its connections. `address` is that of the
- * engine (`HOST:PORT`). A connection that only was idle for long ends too, so the engine is looked for first.
+ * engine (`HOST:PORT`); a connection to it is kept for nothing but its end, and nothing is watched where there is none.
  */
 export function closeOnLoss(hosts: Hosts, address: string | undefined): void {
-  const [host, port] = address?.split(":") ?? [];
-  if (host === undefined || port === undefined) return;
-  const known = new WeakSet<EventEmitter>();
-  const look = () => {
-    const engine = connect(Number(port), host, () => engine.destroy());
-    engine.once("error", (error: NodeJS.ErrnoException) => {
-      if (error.code === "ECONNREFUSED") end(hosts);
-    });
-  };
-  onCall(({ stream }) => {
-    const session = stream?.session;
-    if (session === undefined || known.has(session)) return;
-    known.add(session);
-    session.once("close", look);
+  if (address === undefined || !/:\d+$/.test(address)) return;
+  const engine = connect(`http://${address}`);
+  engine.unref();
+  let closed: () => void = () => undefined;
+  engine.once("connect", () => {
+    closed = () => closeOnLoss(hosts, address);
   });
+  engine.once("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "ECONNREFUSED") closed = () => end(hosts);
+  });
+  engine.once("close", () => closed());
 }

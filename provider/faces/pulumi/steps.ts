@@ -1,4 +1,6 @@
-import { PartialFailure } from "../../core/engine.js";
+import { type Kept, PartialFailure } from "../../core/engine.js";
+import { isProviderError } from "../../core/errors.js";
+import type { Kind } from "../../core/kind.js";
 import { type Fields, hasUnknown, mapFields } from "../../core/values.js";
 import { type Differing, type DiffResult, difference } from "./difference.js";
 import { Unfinished } from "./failures.js";
@@ -45,7 +47,11 @@ export async function read(s: Session, id: string, props: Fields): Promise<ReadR
   const { engine, identity } = await hostOf(s, at);
   // A get by id comes with what the program wrote; a refresh with what was recorded.
   const declared: Fields = at.host === undefined ? engine.check(at.declared).inputs : at.declared;
-  const kept = await engine.read(id, declared as Inputs, at.outputs);
+  const kept = await engine.read(id, declared as Inputs, at.outputs).catch(async (error: unknown) => {
+    if (at.host === undefined || !isProviderError(error, "hidden")) throw error;
+    await s.say(`${nameOf(s.kind, at)}: ${error.fact}: what was known last is kept`);
+    return { id, inputs: at.declared, outputs: at.outputs } as Kept<Kind>;
+  });
   if (kept === undefined) return {};
   const here = { ...at, host: identity };
   return { id: kept.id, props: outputsOf(s.kind, kept, here), inputs: inputsOf(s.kind, kept.inputs, here) };
