@@ -10,7 +10,7 @@ export interface NewDisk {
   readonly type: "Fixed" | "Dynamic" | "Differencing";
   /** Path of the disk under a `Differencing` one. */
   readonly parent?: string | undefined;
-  /** Bytes; 1 MiB is best for Linux guests. */
+  /** Bytes; 1 MiB is best for Linux guests. A `Differencing` one has that of its parent. */
   readonly blockSize?: number | undefined;
 }
 

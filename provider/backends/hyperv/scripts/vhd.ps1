@@ -56,12 +56,15 @@ function New-CvDisk($Arguments) {
     $done = $false
     try {
         $given = @{ Path = $path; ErrorAction = 'Stop' }
-        if ($null -ne $Arguments.size) { $given.SizeBytes = [uint64] $Arguments.size }
         if ($null -ne $Arguments.blockSize) { $given.BlockSizeBytes = [uint32] $Arguments.blockSize }
         switch ($Arguments.type) {
-            'Dynamic' { [void] (Hyper-V\New-VHD @given -Dynamic) }
-            'Fixed' { [void] (Hyper-V\New-VHD @given -Fixed) }
-            'Differencing' { [void] (Hyper-V\New-VHD @given -ParentPath $Arguments.parent -Differencing) }
+            'Dynamic' { [void] (Hyper-V\New-VHD @given -SizeBytes ([uint64] $Arguments.size) -Dynamic) }
+            'Fixed' { [void] (Hyper-V\New-VHD @given -SizeBytes ([uint64] $Arguments.size) -Fixed) }
+            'Differencing' {
+                $over = @{ ParentPath = $Arguments.parent; ErrorAction = 'Stop' }
+                if ($null -ne $Arguments.size) { $over.SizeBytes = [uint64] $Arguments.size }
+                [void] (Hyper-V\New-VHD -Path $path @over -Differencing)
+            }
             default { Stop-Cv 'NoSuchWord' @{ word = $Arguments.type } }
         }
         $done = $true
