@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -36,6 +36,13 @@ ${BODY}`,
 const STUB = 'console.log(Object.keys(require("crossvisor/runtime").provider("VirtualMachine")).sort().join())';
 const METHODS = "check,configure,create,delete,diff,read,update";
 
+/** What the package is made of, elsewhere: other tests use the repository's own build meanwhile. */
+async function copySources(folder: string): Promise<void> {
+  const files = ["package.json", "tsconfig.json", "tsconfig.build.json", "README.md", "CHANGELOG.md", "LICENSE"];
+  for (const name of ["provider", "sdk", ...files]) await cp(join(ROOT, name), join(folder, name), { recursive: true });
+  await symlink(join(ROOT, "node_modules"), join(folder, "node_modules"));
+}
+
 describe("the package in a foreign project", () => {
   let home: string;
   let tarball: string;
@@ -43,9 +50,11 @@ describe("the package in a foreign project", () => {
   beforeAll(async () => {
     home = await mkdtemp(join(tmpdir(), "crossvisor-package-"));
     env = { ...process.env, PATH: `${dirname(process.execPath)}:${process.env["PATH"]}`, npm_config_audit: "false" };
+    const source = join(home, "source");
+    await copySources(source);
     const pack = ["pack", "--json", "--ignore-scripts", "--pack-destination", home];
-    await runWell("npm", ["run", "build"], { cwd: ROOT, env });
-    const { stdout } = await runWell("npm", pack, { cwd: ROOT, env });
+    await runWell("npm", ["run", "build"], { cwd: source, env });
+    const { stdout } = await runWell("npm", pack, { cwd: source, env });
     tarball = join(home, JSON.parse(stdout)[0].filename);
   }, 300_000);
   afterAll(() => rm(home, { recursive: true, force: true }));
