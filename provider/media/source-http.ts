@@ -137,6 +137,13 @@ class Call {
       throw this.broken(error);
     });
     const { status } = response;
+    if (target.protocol === "https:" && response.url.startsWith("http:")) {
+      this.end();
+      throw new ProviderError("invalid", `${this.shown} redirects to an address without encryption`, {
+        where: { property: "source" },
+        hint: "Whoever is on the way could exchange the image: give an https address that has it, or the http one itself with its sha256.",
+      });
+    }
     const empty = status === 416 && firstBytes !== undefined;
     if (status === 404 || status === 410) {
       this.end();

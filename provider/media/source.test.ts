@@ -1,14 +1,16 @@
 import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { appendFileSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { createServer, type RequestListener, type Server } from "node:http";
+import { createServer as createSecureServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { gzipSync } from "node:zlib";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
+import { authority } from "../../test/ways/certificates.js";
 import { type Chunk, openSource, probe, type SourceOptions } from "./source.js";
 
 const KiB = 1024;
@@ -318,6 +320,25 @@ describe("a web server", () => {
   ])("that redirects %s is told by that", async (_, location, fact) => {
     const base = await serve((_request, response) => response.writeHead(302, { location }).end());
     await expect(openSource(base)).rejects.toEqual(invalid("source", fact));
+  });
+
+  test("that redirects from https to http is refused, when it is opened and when it is probed", async () => {
+    const base = await serve((_request, response) => response.end(content));
+    const { cert, key } = authority(folder, "authority").issue("web", { subject: "127.0.0.1", names: "IP:127.0.0.1" });
+    const pair = { cert: readFileSync(cert), key: readFileSync(key) };
+    const secure = createSecureServer(pair, (_request, response) => response.writeHead(302, { location: base }).end());
+    await once(secure.listen(0, "127.0.0.1"), "listening");
+    // The certificate is nobody's on this machine.
+    vi.stubEnv("NODE_TLS_REJECT_UNAUTHORIZED", "0");
+    try {
+      const source = `https://127.0.0.1:${(secure.address() as AddressInfo).port}/disk.raw`;
+      for (const use of [openSource, probe])
+        await expect(use(source)).rejects.toEqual(invalid("source", /redirects to an address without encryption$/));
+    } finally {
+      vi.unstubAllEnvs();
+      secure.closeAllConnections();
+      secure.close();
+    }
   });
 
   describe("probed", () => {

@@ -64,7 +64,7 @@ export interface SourceOptions {
 /**
  * Opens a source of bytes: a path (relative to the working folder), a `file://` address, or an `http(s)://` address.
  *
- * HTTP: redirects are followed, user and password of the address are sent as Basic login, proxy variables are not read.
+ * HTTP: redirects are followed, but none from https to http; user and password of the address are sent as Basic login, proxy variables are not read.
  * The platform gives up after 10 s without a connection. A server that sends no length and closes the connection early
  * without chunked encoding cannot be told from one that was done, nor one that sends more than the length it told from
  * one that told it rightly: give `sha256`.
