@@ -2,7 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { changed } from "../foreign/canonical.js";
-import { everythingOf, furnish } from "../foreign/host.js";
+import { everythingOf, furnish, virshWith } from "../foreign/host.js";
 import { type LibvirtHost, requirements, startLibvirtd } from "../hosts/libvirtd.js";
 import { pulumiTools } from "../pulumi/requirements.js";
 import { openStack, type Stack } from "../pulumi/stack.js";
@@ -104,4 +104,23 @@ describe.skipIf(reason !== undefined)(`a host that others filled, with the real 
     expect(again.said).toMatch(/^Left out: the virtual machine "web": it belongs to lab\/test.* already\.$/m);
     expect(strictly(again.program)).toEqual([]);
   });
+
+  it("declares what has strange names under names of its own, and leaves out what no declaration may be called", async () => {
+    const odd = ["$\u007bprocess.exit()}", "`a`", "a:: b", "await", "Network", "\u6f22\u5b57", "x", "X"];
+    for (const name of [...odd, 'a"b', "it's"]) await virshWith(host, "net-define", networkOf(name));
+    for (const name of odd) await host.virsh("vol-create-as", "default", name, "1M");
+    const { program: all, said } = await imported(host.uri, "--all");
+    expect(strictly(all)).toEqual([]);
+    const made = [...all.matchAll(/new (\w+)\(\s*("(?:[^"\\]|\\.)*")/g)].map(([, kind, name]) => `${kind} ${name}`);
+    expect(new Set(made).size).toBe(made.length);
+    for (const name of odd.filter((one) => !one.includes("::")))
+      for (const kind of ["Network", "Volume"]) expect(made).toContain(`${kind} ${JSON.stringify(name)}`);
+    expect(made).toContain('Network "a- b"');
+    for (const name of ['a"b', "it's"])
+      expect(said).toContain(`Left out: the network ${JSON.stringify(name)}: name must not`);
+  });
 });
+
+/** A network without addresses, whatever it is called. */
+const networkOf = (name: string): string =>
+  `<network><name>${name.replace(/[&<"']/g, (c) => `&#${c.charCodeAt(0)};`)}</name></network>`;
