@@ -4,7 +4,7 @@ import { cidrText } from "../../kinds/address.js";
 import type { Network } from "../../kinds/network.js";
 import { addressesOf, entryOf, type HostEntry, ipv4Of, modeAttribute } from "./network-ip.js";
 import { type Addressing, type Mark, readMark } from "./network-mark.js";
-import { attribute, attributeAt, childrenOf, type Element, elements, find } from "./xml.js";
+import { attribute, attributeAt, childrenOf, type Element, elements, find, numberOf } from "./xml.js";
 
 export type NetworkInputs = InputsOf<typeof Network>;
 export type ObservedNetwork = Observed<typeof Network>;
@@ -33,7 +33,7 @@ export function propertiesOf(network: Element, autostart: boolean): Partial<Netw
     addressing: mark?.addressing ?? addressingSeen(network),
     dhcp: { range, hosts: shownHosts(network, mark).map(({ mac, address, name }) => ({ mac, address, name })) },
     dns: { domain: attributeAt(network, "domain", "name") ?? "", hosts: dnsHosts(network) },
-    mtu: mtu === undefined ? undefined : Number(mtu),
+    mtu: mtu === undefined ? undefined : numberOf("mtu", mtu),
     bridge: attributeAt(network, "bridge", "name"),
     autostart,
   };

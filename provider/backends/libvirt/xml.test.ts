@@ -99,11 +99,22 @@ describe("reading", () => {
     ["<s unit='MiB'>4</s>", "KiB", 4 * 2 ** 20],
     ["<s unit='G'>4</s>", "KiB", 4 * 2 ** 30],
     ["<s unit='TiB'>4</s>", "KiB", 4 * 2 ** 40],
-    ["<s unit='furlong'>4</s>", "KiB", undefined],
-    ["<s>many</s>", "KiB", undefined],
     ["<t/>", "KiB", undefined],
   ] as const)("reads %s, where nothing is said in %s, as %s bytes", (text, unit, bytes) => {
     expect(sizeAt(parse(`<d>${text}</d>`), "s", unit)).toBe(bytes);
+  });
+
+  it.each([
+    ["<s unit='furlong'>4</s>", "4 furlong"],
+    ["<s>many</s>", "many"],
+    ["<s/>", ""],
+    ["<s>-1</s>", "-1"],
+    ["<s>1e999</s>", "1e999"],
+  ])("refuses the size %s by the name of its element", (text, said) => {
+    const fact = `the host's description says ${JSON.stringify(said)} in <s>, which is no number`;
+    expect(() => sizeAt(parse(`<d>${text}</d>`), "s", "KiB")).toThrow(
+      expect.objectContaining({ code: "failed", fact }),
+    );
   });
 });
 

@@ -68,13 +68,35 @@ const UNITS: Readonly<Record<string, number>> = {
   TiB: 2 ** 40,
 };
 
-/** A size with its `unit` attribute, in bytes. `unit` is what an absent attribute means: KiB for domains, bytes for volumes. */
+/**
+ * A size with its `unit` attribute, in bytes. `unit` is what an absent attribute means: KiB for domains, bytes for volumes.
+ *
+ * @throws `failed`, naming the element, when it holds no size.
+ */
 export function sizeAt(parent: Element, path: string, unit: "KiB" | "bytes"): number | undefined {
   const element = find(parent, path);
-  const factor = UNITS[attribute(element, "unit") ?? unit];
-  const amount = Number(element?.textContent ?? "");
-  return element === undefined || factor === undefined || Number.isNaN(amount) ? undefined : amount * factor;
+  if (element === undefined) return undefined;
+  const said = attribute(element, "unit") ?? unit;
+  const size = numberOf(path, element.textContent ?? "") * (UNITS[said] ?? Number.NaN);
+  // Some file servers tell of more room than a number holds exactly.
+  if (Number.isFinite(size)) return size;
+  throw garbled(path, `${element.textContent} ${said}`);
 }
+
+/**
+ * What an element or attribute of the host's description says as a whole number.
+ *
+ * @throws `failed`, naming `what` it is, when it is none.
+ */
+export function numberOf(what: string, text: string): number {
+  if (/^\s*\d{1,20}\s*$/.test(text)) return Number(text);
+  throw garbled(what, text);
+}
+
+const garbled = (what: string, text: string): ProviderError =>
+  new ProviderError("failed", `the host's description says ${JSON.stringify(text)} in <${what}>, which is no number`, {
+    hint: "Look at the definition on the host; libvirt itself writes no such thing.",
+  });
 
 /** Appends a tree to an element of a document and returns it. */
 export function append(parent: Element, tree: Tree, before: Element | null = null): Element {

@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import { same } from "../../../core/values.js";
 import { NAMESPACE } from "../identity.js";
 import { append, attribute, childrenOf, type Element, find, removeElement, type Tree } from "../xml.js";
@@ -26,7 +27,10 @@ export interface NicNote {
   readonly allotted: Allotted | undefined;
 }
 
-/** `undefined` when the domain carries no mark. */
+/**
+ * `undefined` when the domain carries no mark. Whoever edits a definition by hand may have garbled it: a note that does
+ * not tell what it is about counts as none, and the next update writes it anew.
+ */
 export function readNotes(domain: Element): Notes | undefined {
   const mark = noteElement(domain);
   if (mark === undefined) return undefined;
@@ -37,12 +41,12 @@ export function readNotes(domain: Element): Notes | undefined {
     owner: text(mark, "owner"),
     guest: attribute(mark, "guest"),
     tags: Object.fromEntries(all("tag").map((e) => [text(e, "name"), text(e, "value")])),
-    disks: all("disk").map((e) => ({
+    disks: noted(all("disk"), "target").map((e) => ({
       name: text(e, "name"),
       target: text(e, "target"),
       spelling: attribute(e, "spelling") === "path" ? "path" : "volume",
     })),
-    nics: all("nic").map((e) => ({
+    nics: noted(all("nic"), "mac").map((e) => ({
       name: text(e, "name"),
       mac: text(e, "mac"),
       spelling: attribute(e, "spelling"),
@@ -50,21 +54,38 @@ export function readNotes(domain: Element): Notes | undefined {
       uuid: attribute(e, "uuid"),
       allotted: readAllotted(e),
     })),
-    seed: seed && {
-      pool: text(seed, "pool"),
-      volume: text(seed, "volume"),
-      path: text(seed, "path"),
-      digest: text(seed, "digest"),
-    },
+    seed:
+      seed && text(seed, "path") !== ""
+        ? {
+            pool: text(seed, "pool"),
+            volume: text(seed, "volume"),
+            path: text(seed, "path"),
+            digest: text(seed, "digest"),
+          }
+        : undefined,
   };
+}
+
+/** Notes with a name and what it stands for, each name and each device once. */
+function noted(elements: readonly Element[], device: "target" | "mac"): readonly Element[] {
+  const once = (key: string) => new Set<string>([key]);
+  const [names, devices] = [once(""), once("")];
+  return elements.filter((e) => {
+    const [name, of] = [attribute(e, "name") ?? "", attribute(e, device) ?? ""];
+    const isGood = !names.has(name) && !devices.has(of);
+    names.add(name);
+    devices.add(of);
+    return isGood;
+  });
 }
 
 function readAllotted(nic: Element): Allotted | undefined {
   const address = attribute(nic, "address");
-  if (address === undefined) return undefined;
+  const prefix = Number(attribute(nic, "prefix") ?? 24);
+  if (address === undefined || isIP(address) !== 4 || !(prefix >= 0 && prefix <= 32)) return undefined;
   return {
     address,
-    prefix: Number(attribute(nic, "prefix") ?? 24),
+    prefix,
     gateway: attribute(nic, "gateway"),
     dns: (attribute(nic, "dns") ?? "").split(" ").filter((d) => d !== ""),
   };

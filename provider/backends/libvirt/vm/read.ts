@@ -1,7 +1,7 @@
 import type { Recorded } from "../../../core/driver.js";
 import type { Stats } from "../inventory.js";
 import { DomainState } from "../rpc/flags.js";
-import { attribute, attributeAt, childrenOf, type Element, find, sizeAt, textAt } from "../xml.js";
+import { attribute, attributeAt, childrenOf, type Element, find, numberOf, sizeAt, textAt } from "../xml.js";
 import { configuredMemory, liveMemory } from "./balloon.js";
 import { sourceOf } from "./located.js";
 import { nicNames } from "./names.js";
@@ -42,7 +42,7 @@ export function readProperties(seen: Seen, recorded: Recorded<Machine> | undefin
     cpus: either(declared.cpus, cpusOf(config), active ? number(stats["vcpu.current"]) : undefined),
     maxCpus: either(
       declared.maxCpus,
-      Number(textAt(config, "vcpu") ?? 1),
+      numberOf("vcpu", textAt(config, "vcpu") ?? "1"),
       active ? number(stats["vcpu.maximum"]) : undefined,
     ),
     memory: either(declared.memory, configuredMemory(config), active ? liveMemory(config, stats) : undefined),
@@ -75,7 +75,7 @@ const either = <T>(declared: T | undefined, config: T | undefined, live: T | und
 
 const descriptionOf = (domain: Element): string => textAt(domain, "description") ?? "";
 const cpusOf = (domain: Element): number =>
-  Number(attributeAt(domain, "vcpu", "current") ?? textAt(domain, "vcpu") ?? 1);
+  numberOf("vcpu", attributeAt(domain, "vcpu", "current") ?? textAt(domain, "vcpu") ?? "1");
 const number = (value: Stats[string] | undefined): number | undefined =>
   typeof value === "number" ? value : undefined;
 
