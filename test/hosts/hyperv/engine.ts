@@ -1,6 +1,7 @@
 import { existsSync, realpathSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import { sshdMissing } from "../../ssh/sshd.js";
+import { engine } from "../powershell.js";
 import { hasProgram } from "../requirements.js";
 
 /** A PowerShell, and what lets it stand on a Windows host: `C:\…` in calls of .NET, file locks, Windows principals. */
@@ -11,15 +12,10 @@ export interface Engine {
   readonly windows: { readonly library: string; readonly hook: string };
 }
 
-const onPath = (name: string): string | undefined =>
-  (process.env["PATH"] ?? "")
-    .split(delimiter)
-    .map((folder) => join(folder, name))
-    .find((path) => existsSync(path));
-
-const enginePath = (): string | undefined => {
-  const named = process.env["CROSSVISOR_POWERSHELL"];
-  return named === undefined || named === "" ? (onPath("powershell") ?? onPath("pwsh")) : named;
+/** A program of the PATH by its place; a path stays as it is. */
+const located = (name: string): string => {
+  const folders = (process.env["PATH"] ?? "").split(delimiter);
+  return name.includes("/") ? name : (folders.map((one) => join(one, name)).find(existsSync) ?? name);
 };
 
 /** Folder of the helpers: named by CROSSVISOR_POWERSHELL_WINDOWS, or `windows` beside the folder of the program. */
@@ -27,13 +23,12 @@ const windowsFolder = (path: string): string =>
   process.env["CROSSVISOR_POWERSHELL_WINDOWS"] ?? join(dirname(realpathSync(path)), "../windows");
 
 /**
- * The engine by the plain rule: the program that CROSSVISOR_POWERSHELL names, else `powershell`, else `pwsh` on the PATH.
- * A text is the reason why there is none that can stand for a Windows host, as a phrase for the title of a skipped test.
+ * The engine of `../powershell.ts` with its helpers. A text is the reason why there is none that can stand for a Windows
+ * host, as a phrase for the title of a skipped test.
  */
 export const powershell = (): Engine | string => {
-  const path = enginePath();
-  if (path === undefined) return "needs a PowerShell: CROSSVISOR_POWERSHELL, or powershell or pwsh on the PATH";
-  if (!existsSync(path)) return `needs the PowerShell that CROSSVISOR_POWERSHELL names: ${path} is not there`;
+  if (engine === undefined) return "needs a PowerShell, named by CROSSVISOR_POWERSHELL or on the PATH";
+  const path = located(engine.path);
   const folder = windowsFolder(path);
   const windows = { library: join(folder, "libwinfs.so"), hook: join(folder, "WinHook.dll") };
   const complete = existsSync(windows.library) && existsSync(windows.hook);

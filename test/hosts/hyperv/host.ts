@@ -88,7 +88,8 @@ esac`,
 const furnishModules = async (root: string, settings: Settings): Promise<void> => {
   await put(join(root, ".sim/simulator.psm1"), simulatorText());
   const absent = new Set(settings.module === "absent" ? ["Hyper-V"] : []);
-  if (settings.sku === "client") for (const name of ["DhcpServer", "ServerManager"]) absent.add(name);
+  if (settings.sku === "client") absent.add("ServerManager");
+  if (!settings.features.includes("DHCP")) absent.add("DhcpServer");
   for (const [name, text] of moduleTexts(settings.version)) {
     if (absent.has(name)) continue;
     const folder = join(root, modulesFolder, name, "2.0.0.0");

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type HypervHost, hypervMissing, openHypervHost, withHyperv } from "./host.js";
-import { lines } from "./session.js";
+import { encoded, execute, lines } from "./session.js";
 
 /** PowerShell that runs each statement and prints the id, category and HRESULT of its error, or `ok`. */
 const tried = (statements: readonly string[]): string =>
@@ -124,13 +124,25 @@ describe.skipIf(hypervMissing() !== undefined)(withHyperv("what a Hyper-V host r
     expect(
       await answers("Get-VM", "New-NetNat -Name n -InternalIPInterfaceAddressPrefix 10.0.0.0/24 -Confirm:$false"),
     ).toEqual(["ok", "Windows System Error 5,New-NetNat PermissionDenied 80070005"]);
+    const role =
+      "(New-Object Security.Principal.WindowsPrincipal ([Security.Principal.WindowsIdentity]::GetCurrent())).IsInRole('Administrators')";
+    expect(await lines(host, role)).toEqual(["False"]);
     await host.set({ rights: "administrator", service: "stopped" });
+    expect(await lines(host, role)).toEqual(["True"]);
     expect(await answers("Get-VM", "Get-VM -Name none", "Get-VHD -Path C:\\vms\\g1.vhdx")).toEqual([
       "ObjectNotFound,GetVM ObjectNotFound 80131500",
       "ObjectNotFound,GetVM ObjectNotFound 80131500",
       "ok",
     ]);
     await host.set({ service: "running" });
+  });
+
+  test("because a policy restricts the language", async () => {
+    await host.set({ languageMode: "ConstrainedLanguage" });
+    const script = "try { [Console]::OpenStandardInput() } catch { $_.FullyQualifiedErrorId }";
+    const { output } = await execute(host, encoded(script));
+    expect(output.trim()).toBe("MethodInvocationNotSupportedInConstrainedLanguage");
+    await host.set({ languageMode: "FullLanguage" });
   });
 
   test("because a test said so, as often as it said", async () => {

@@ -46,7 +46,7 @@ export interface FaultError {
   readonly hresult: string;
 }
 
-/** What a host is like. All of it can be changed while it runs, but for `version`, `sku` and `module`. */
+/** What a host is like. All of it can be changed while it runs, but for `version`, `sku`, `module`, `features`, `boot`. */
 export interface Settings {
   readonly version: ServerVersion;
   /** A client's Windows: automatic checkpoints are on, there are no server roles. */
@@ -58,6 +58,8 @@ export interface Settings {
   readonly rights: "administrator" | "hyper-v" | "none";
   /** The service vmms. */
   readonly service: "running" | "stopped";
+  /** What scripts may do, where a policy restricts them. */
+  readonly languageMode: "FullLanguage" | "ConstrainedLanguage";
   /** Language of the names of integration services. */
   readonly language: "en" | "de";
   readonly defaultShell: "cmd" | "powershell";
@@ -107,6 +109,7 @@ export const defaults: Settings = {
   computerName: "HV1",
   rights: "administrator",
   service: "running",
+  languageMode: "FullLanguage",
   language: "en",
   defaultShell: "cmd",
   noise: "",

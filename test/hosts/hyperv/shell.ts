@@ -14,6 +14,9 @@ interface HostSettings {
   readonly noise: string;
   readonly commandLimit: number;
   readonly computerName: string;
+  readonly rights: "administrator" | "hyper-v" | "none";
+  readonly version: string;
+  readonly languageMode: string;
 }
 
 const [, , root = ""] = process.argv;
@@ -59,9 +62,24 @@ const say = (text: string, code: number, stream: NodeJS.WriteStream = process.st
   stream.write(`${text}\r\n`, () => process.exit(code));
 };
 
+/** The words of PowerShell with the session's language mode, which AppLocker or WDAC sets on a real host, set first. */
+const inLanguageMode = (words: readonly string[]): readonly string[] => {
+  if (host.languageMode === "FullLanguage") return words;
+  const first = `$ExecutionContext.SessionState.LanguageMode = '${host.languageMode}'\n`;
+  return words.map((word, i) => {
+    const before = words[i - 1] ?? "";
+    if (/^-c(ommand)?$/i.test(before)) return first + word;
+    if (!/^-e(c|nc\w*)?$/i.test(before)) return word;
+    return Buffer.from(first + Buffer.from(word, "base64").toString("utf16le"), "utf16le").toString("base64");
+  });
+};
+
+/** Whom WinHook.dll takes the user for. */
+const userOf = { administrator: "administrator", "hyper-v": "hyperv-admin", none: "user" } as const;
+
 /** Ends the session's processes when sshd's process for the connection ends, as Windows' job object does. */
 const run = (program: string, words: readonly string[]): void => {
-  const env = { PATH: process.env["PATH"] ?? "", ...shell.environment };
+  const env = { ...shell.environment, HV_SIM_USER: userOf[host.rights], HV_SIM_VERSION: host.version };
   const child = spawn(program, words, { stdio: "inherit", env, cwd: shell.home, detached: true });
   const parent = process.ppid;
   const end = (): void => {
@@ -101,7 +119,7 @@ const cmd = (command: string): Action => {
   const line = expand(command).trim();
   const [, name = ""] = /^"?([^"]*?)"?(?:\s|$)/.exec(line) ?? [];
   const [program = "", ...words] = splitArguments(line);
-  if (isPowershell(program)) return () => run(shell.engine, words);
+  if (isPowershell(program)) return () => run(shell.engine, inLanguageMode(words));
   if (/^exit$/i.test(name)) return () => process.exit(Number(words.at(-1) ?? 0));
   const own = builtIn[name.toLowerCase().replace(/\.exe$/, "")];
   if (own !== undefined) return () => say(own(line.slice(name.length)), 0);
@@ -115,7 +133,7 @@ const action = (command: string | undefined): Action => {
   if (command === "crossvisor-sftp") return () => run(sftp, words);
   if (host.noise !== "") process.stdout.write(`${host.noise}\r\n`);
   const taken = host.commandLimit > 0 ? command.slice(0, host.commandLimit) : command;
-  return host.defaultShell === "cmd" ? cmd(taken) : () => run(shell.engine, ["-c", taken]);
+  return host.defaultShell === "cmd" ? cmd(taken) : () => run(shell.engine, inLanguageMode(["-c", taken]));
 };
 
 action(process.env["SSH_ORIGINAL_COMMAND"])();
