@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { parseCidr, toAddress, toNumber } from "../../kinds/address.js";
-import { allotted, freeAddress } from "./allotment.js";
+import { freeAddress } from "../free-address.js";
+import { allotted } from "./allotment.js";
 import { allottedEntries } from "./network-mark.js";
 import { parseXml } from "./xml.js";
 

@@ -1,6 +1,6 @@
-import { createHash } from "node:crypto";
 import { isProviderError, ProviderError } from "../../core/errors.js";
-import { type Cidr, cidrText, hasGuest, toAddress, toNumber } from "../../kinds/address.js";
+import { type Cidr, cidrText, hasGuest, toNumber } from "../../kinds/address.js";
+import { freeAddress } from "../free-address.js";
 import type { LibvirtHost } from "./host.js";
 import { edit, editApart, hostElement, inTurn, isClash, isMissing } from "./network-entry.js";
 import { addressesOf, type HostEntry, modeAttribute, type NetworkAddresses } from "./network-ip.js";
@@ -107,27 +107,6 @@ async function releaseNow(host: LibvirtHost, networkUuid: string, mac: string): 
 /** The address that a network's inactive definition gives to a MAC, declared or allotted. */
 export const allotted = (network: Element, mac: string): string | undefined =>
   addressesOf(network).entries.find((e) => e.mac === mac)?.address;
-
-/** What decides about a free address. */
-export interface Occupied extends Pick<NetworkAddresses, "hostAddress" | "range"> {
-  readonly cidr: Cidr;
-  /** Addresses that somebody has, as numbers. */
-  readonly taken: ReadonlySet<number>;
-}
-
-/** The first free address behind the place that `mac` decides; `undefined` when none is free. Pure. */
-export function freeAddress({ cidr, hostAddress, range, taken }: Occupied, mac: string): string | undefined {
-  const places = cidr.broadcast - cidr.network - 1;
-  const begin = createHash("sha256").update(mac).digest().readUInt32BE(0) % places;
-  const own = hostAddress === undefined ? -1 : toNumber(hostAddress);
-  const [from, to] = range === undefined ? [0, -1] : [toNumber(range.start), toNumber(range.end)];
-  for (let step = 0; step < places; step++) {
-    const address = cidr.network + 1 + ((begin + step) % places);
-    if (address >= from && address <= to) step += Math.min(to - address, places);
-    else if (address !== own && !taken.has(address)) return toAddress(address);
-  }
-  return undefined;
-}
 
 interface Room {
   readonly cidr: Cidr;

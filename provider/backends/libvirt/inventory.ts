@@ -1,5 +1,5 @@
 import { isProviderError } from "../../core/errors.js";
-import { Memo } from "./memo.js";
+import { Memo } from "../memo.js";
 import { DomainStats, DomainStatsFlags, ObjectList } from "./rpc/flags.js";
 import { domains } from "./rpc/procedures/domain.js";
 import { networks } from "./rpc/procedures/network.js";

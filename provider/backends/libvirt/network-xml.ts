@@ -2,7 +2,7 @@ import type { Change } from "../../core/driver.js";
 import { ProviderError } from "../../core/errors.js";
 import { type Cidr, gatewayOf, hasGuest, parseCidr, toAddress, toNumber } from "../../kinds/address.js";
 import { addressingOf } from "../../kinds/network.js";
-import { freeAddress } from "./allotment.js";
+import { freeAddress } from "../free-address.js";
 import { hostElement } from "./network-entry.js";
 import { addressesOf, entryOf, type HostEntry, ipv4Of, sameEntry } from "./network-ip.js";
 import { allottedEntries, readMark, writeMark } from "./network-mark.js";
