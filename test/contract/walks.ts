@@ -186,6 +186,7 @@ export const samples: Words = {
   name: "contract-name",
   path: "/nowhere/pool",
   onDelete: "keep",
+  build: true,
   shutdown: {},
   restartPolicy: "never",
   allowSnapshotLoss: true,

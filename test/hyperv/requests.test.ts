@@ -10,7 +10,13 @@ import {
   removeDisk,
 } from "../../provider/backends/hyperv/requests/disk.js";
 import { copyFile, hashFile } from "../../provider/backends/hyperv/requests/file.js";
-import { createFolder, getFolder, removeFolder } from "../../provider/backends/hyperv/requests/folder.js";
+import {
+  clearFileMark,
+  createFolder,
+  getFolder,
+  removeFolder,
+  setFileMark,
+} from "../../provider/backends/hyperv/requests/folder.js";
 import { hostFacts, hostInventory } from "../../provider/backends/hyperv/requests/host.js";
 import {
   createMachine,
@@ -180,7 +186,7 @@ describe.skipIf(hypervMissing() !== undefined)(withHyperv("requests to a Hyper-V
   test("a machine of which a part fails leaves nothing", async () => {
     const disks = [{ controller: "SCSI", number: 0, location: 0, path: file("missing.vhdx") }] as const;
     expect(await refusalOf(createMachine(agent(), wanted("broken", { disks })))).toMatchObject({ code: "failed" });
-    expect((await hostInventory(agent(), [])).machines.map((m) => m.name)).not.toContain("broken");
+    expect((await hostInventory(agent())).machines.map((m) => m.name)).not.toContain("broken");
     expect(existsSync(lab.simulated.path(`${FOLDER}\\broken`))).toBe(false);
   });
 
@@ -198,7 +204,7 @@ describe.skipIf(hypervMissing() !== undefined)(withHyperv("requests to a Hyper-V
       { what: "name", with: { name: "nat2" } } as const,
     ];
     expect(await updateSwitch(agent(), made.id, changes)).toMatchObject({ id: made.id, name: "nat2", notes: "m" });
-    const all = await hostInventory(agent(), []);
+    const all = await hostInventory(agent());
     expect([all.switches.map((s) => s.name), all.nats]).toEqual([["nat2"], [nat]]);
     expect(await removeSwitch(agent(), made.id, { nat })).toBe(true);
     expect(await removeSwitch(agent(), made.id, { nat })).toBe(false);
@@ -208,12 +214,15 @@ describe.skipIf(hypervMissing() !== undefined)(withHyperv("requests to a Hyper-V
   test("the whole host is one request, whatever it has", async () => {
     await Promise.all([1, 2, 3].map((i) => dynamic(file(`many${i}.vhdx`))));
     const made = await Promise.all([1, 2, 3].map((i) => createMachine(agent(), wanted(`many${i}`))));
+    await createFolder(agent(), FOLDER, "{}");
     lab.counts.clear();
-    const all = await hostInventory(agent(), [FOLDER]);
+    const all = await hostInventory(agent());
     expect(Object.fromEntries(lab.counts)).toEqual({ "host.inventory": 1 });
     expect(all.machines.map((m) => m.name).toSorted()).toEqual(["many1", "many2", "many3"]);
     expect(all.disks.map((d) => d.path)).toEqual(expect.arrayContaining([1, 2, 3].map((i) => file(`many${i}.vhdx`))));
+    expect(all.pools.map((p) => p.path)).toContain(FOLDER);
     await Promise.all(made.map((m) => removeMachine(agent(), m.id, { snapshots: false, files: [] })));
+    expect(await removeFolder(agent(), FOLDER, { folder: false })).toBe(true);
   });
 
   test("a folder is marked, and deleted only when it is empty", async () => {
@@ -225,7 +234,10 @@ describe.skipIf(hypervMissing() !== undefined)(withHyperv("requests to a Hyper-V
     });
     expect((await getFolder(agent(), path)).available).toBeGreaterThan(0);
     await dynamic(`${path}\\a.vhdx`);
-    expect((await getFolder(agent(), path)).disks).toHaveLength(1);
+    await setFileMark(agent(), `${path}\\a.vhdx`, "mine");
+    expect((await getFolder(agent(), path)).marks).toEqual([{ file: "a.vhdx", text: "mine" }]);
+    await clearFileMark(agent(), `${path}\\a.vhdx`);
+    expect((await getFolder(agent(), path)).marks).toEqual([]);
     const full = await refusalOf(removeFolder(agent(), path, { folder: true }));
     expect(full).toMatchObject({ code: "failed", fact: expect.stringContaining("holds a.vhdx") });
     await removeDisk(agent(), `${path}\\a.vhdx`, []);

@@ -33,7 +33,7 @@ describe.skipIf(hypervMissing() !== undefined)(withHyperv("ways to a Hyper-V hos
   test("a stopped service is told with its remedy, and nothing counts as gone", async () => {
     const { id } = await createMachine(agent(), machine("kept"));
     await lab.simulated.set({ service: "stopped" });
-    for (const step of [getMachine(agent(), id), hostInventory(agent(), []), createMachine(agent(), machine("new"))])
+    for (const step of [getMachine(agent(), id), hostInventory(agent()), createMachine(agent(), machine("new"))])
       expect(await refusalOf(step)).toMatchObject({
         code: "unreachable",
         fact: "the service vmms of Hyper-V is stopped on the host",
@@ -47,7 +47,7 @@ describe.skipIf(hypervMissing() !== undefined)(withHyperv("ways to a Hyper-V hos
 
   test("a login without rights is told with its remedy", async () => {
     await lab.simulated.set({ rights: "none" });
-    const denied = await refusalOf(hostInventory(agent(), []));
+    const denied = await refusalOf(hostInventory(agent()));
     expect(denied).toMatchObject({ code: "denied", hint: expect.stringContaining("Administrators") });
     await lab.simulated.set({ rights: "administrator" });
   });
@@ -73,7 +73,7 @@ describe.skipIf(hypervMissing() !== undefined)(withHyperv("ways to a Hyper-V hos
     lab.simulated.cut();
     expect(await pending).toMatchObject({ code: "dropped", hint: expect.stringContaining("looks at the host first") });
     await lab.simulated.faults([]);
-    expect((await hostInventory(agent(), [])).machines.map((m) => m.name)).toContain("kept");
+    expect((await hostInventory(agent())).machines.map((m) => m.name)).toContain("kept");
   });
 
   test("a host without sftp, of Server 2016", async () => {
@@ -96,7 +96,7 @@ describe.skipIf(hypervMissing() !== undefined)(withHyperv("ways to a Hyper-V hos
   test("a host without Hyper-V", async () => {
     const bare = await openLab({ module: "absent" });
     try {
-      const error = await refusalOf(hostInventory(bare.host.agent, []));
+      const error = await refusalOf(hostInventory(bare.host.agent));
       expect(error).toMatchObject({ code: "unsupported", hint: expect.stringContaining("Install-WindowsFeature") });
       expect(await hostFacts(bare.host.agent)).toMatchObject({ state: { vmms: "Absent", module: false } });
     } finally {

@@ -8,6 +8,8 @@ const path: Decoder<string> = (value, at) => settledPath(text(value, at));
 /** An error that is part of an answer. */
 export const failure: Decoder<ProviderError> = (value) => answerError(value);
 const id: Decoder<string> = (value, at) => text(value, at).toLowerCase();
+/** An adapter without a switch shows an id of zeros on some hosts, and none on others. */
+const switchId: Decoder<string> = (value, at) => id(value, at).replace(/^[0-]+$/, "");
 
 const drive = fields({
   id: text,
@@ -23,7 +25,7 @@ const adapter = fields({
   id: text,
   name: text,
   /** Id of the switch; empty when the cable is not plugged in. */
-  switchId: id,
+  switchId,
   mac: (value, at) => settledMac(text(value, at)),
   /** The host chooses the MAC at the first start. */
   dynamicMac: flag,
@@ -102,6 +104,21 @@ export const disk = fields({
   error: optional(failure),
 });
 
+/** A folder that is, or may become, a storage pool. Bytes; those of a share are not known. */
+export const pool = fields({
+  path,
+  exists: flag,
+  /** The folder that Hyper-V itself takes for disks. */
+  isDefault: flag,
+  /** Text of the mark that says whose it is. */
+  mark: optional(text),
+  capacity: optional(number),
+  available: optional(number),
+  /** Marks of the volumes in it, by the names of their files. */
+  marks: list(fields({ file: text, text })),
+});
+
+export type PoolView = Decoded<typeof pool>;
 export type MachineView = Decoded<typeof machine>;
 export type AdapterView = Decoded<typeof adapter>;
 export type DriveView = Decoded<typeof drive>;

@@ -50,14 +50,14 @@ export function placed(
   generation: number,
   declared: readonly DeclaredDisk[],
   there: ReadonlyMap<string, DriveView> = new Map(),
-  foreign: readonly Place[] = [],
+  foreign: readonly DriveView[] = [],
 ): readonly PlacedDisk[] {
-  const taken = new Set([...foreign, ...Object.values(cdPlaces(generation))].map(keyOf));
+  const taken = new Set([...foreign.map(keyOf), ...Object.values(cdPlaces(generation)).map(keyOf)]);
   const fits = (disk: DeclaredDisk, i: number, drive: DriveView | undefined): drive is DriveView =>
     drive !== undefined && drive.controller === controllerOf(generation, disk, i);
   for (const [i, disk] of declared.entries()) {
     const drive = there.get(disk.name);
-    if (fits(disk, i, drive)) taken.add(keyOf(drive as Place));
+    if (fits(disk, i, drive)) taken.add(keyOf(drive));
   }
   return declared.map((disk, i) => {
     const drive = there.get(disk.name);
@@ -72,7 +72,7 @@ export function placed(
 const controllerOf = (generation: number, { bus }: DeclaredDisk, index: number): Place["controller"] =>
   generation === 1 && (index === 0 || bus === "sata") ? "IDE" : "SCSI";
 
-const keyOf = ({ controller, number, location }: Place): string => `${controller} ${number}:${location}`;
+const keyOf = ({ controller, number, location }: Place | DriveView): string => `${controller} ${number}:${location}`;
 
 function free(controller: Place["controller"], taken: ReadonlySet<string>, index: number): Place {
   const places: Place[] =

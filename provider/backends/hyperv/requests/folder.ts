@@ -1,28 +1,26 @@
 import type { Agent } from "../agent/agent.js";
-import { type Decoded, fields, flag, list, number, optional, text } from "../decode.js";
-import { disk } from "../view.js";
+import { fields, flag } from "../decode.js";
+import { type PoolView, pool } from "../view.js";
 import { change, read, type Waiting } from "./ask.js";
 
-const folder = fields({
-  path: text,
-  exists: flag,
-  /** Text of the mark that says whose it is. */
-  mark: optional(text),
-  /** Bytes of the drive, and free ones; unknown on a share. */
-  capacity: optional(number),
-  available: optional(number),
-  disks: list(disk),
-});
-export type Folder = Decoded<typeof folder>;
-
 /** A folder that holds disks. `invalid` when the path is a file. */
-export const getFolder = (agent: Agent, path: string, waiting?: Waiting): Promise<Folder> =>
-  read(agent, "pool.get", { path }, folder, waiting);
+export const getFolder = (agent: Agent, path: string, waiting?: Waiting): Promise<PoolView> =>
+  read(agent, "pool.get", { path }, pool, waiting);
 
-/** Makes the folder where it is missing, and writes its mark where one is given. */
-export const createFolder = (agent: Agent, path: string, mark: string | undefined, waiting?: Waiting) =>
-  change(agent, "pool.create", { path, mark }, folder, waiting);
+/** Makes the folder where it is missing, marks it, and puts it on the host's list of pools. */
+export const createFolder = (agent: Agent, path: string, mark: string, waiting?: Waiting): Promise<PoolView> =>
+  change(agent, "pool.create", { path, mark }, pool, waiting);
 
-/** Takes the mark away; with `folder` also the folder, which must be empty then (`failed`). Whether it was there. */
+/** Takes it from the list; with `folder` also the folder, which must hold nothing then (`failed`). Whether it was there. */
 export const removeFolder = async (agent: Agent, path: string, options: { folder: boolean }, waiting?: Waiting) =>
   (await change(agent, "pool.remove", { path, folder: options.folder }, fields({ removed: flag }), waiting)).removed;
+
+/** Says whose the file at a path is, or will be. */
+export const setFileMark = async (agent: Agent, path: string, mark: string, waiting?: Waiting): Promise<void> => {
+  await change(agent, "file.mark", { path, mark }, fields({}), waiting);
+};
+
+/** Takes the mark of a file away, if it has one. */
+export const clearFileMark = async (agent: Agent, path: string, waiting?: Waiting): Promise<void> => {
+  await change(agent, "file.mark", { path, mark: undefined }, fields({}), waiting);
+};

@@ -1,6 +1,6 @@
 import type { Agent } from "../agent/agent.js";
 import { type Decoded, fields, flag, list, number, optional, text } from "../decode.js";
-import { disk, failure, machine, nat, virtualSwitch } from "../view.js";
+import { disk, failure, machine, nat, pool, virtualSwitch } from "../view.js";
 import { read, type Waiting } from "./ask.js";
 
 const facts = fields({
@@ -53,11 +53,12 @@ const inventory = fields({
   machines: list(machine),
   switches: list(virtualSwitch),
   nats: list(nat),
-  /** Those of machines, and all in the folders that were named. */
+  /** Those of machines, and all in the folders of pools. */
   disks: list(disk),
+  pools: list(pool),
 });
 export type Inventory = Decoded<typeof inventory>;
 
-/** All that the host has, in one request; of disks those of its machines and those in `folders`. */
-export const hostInventory = (agent: Agent, folders: readonly string[], waiting?: Waiting): Promise<Inventory> =>
-  read(agent, "host.inventory", { folders }, inventory, waiting);
+/** All that the host has, in one request. */
+export const hostInventory = (agent: Agent, waiting?: Waiting): Promise<Inventory> =>
+  read(agent, "host.inventory", {}, inventory, waiting);

@@ -28,6 +28,8 @@ export interface Firmware {
   readonly secureBoot: boolean;
   /** `MicrosoftWindows` or `MicrosoftUEFICertificateAuthority`. */
   readonly template?: string | undefined;
+  /** Path of the disk that boots before all others; default: the one in the first place. */
+  readonly boots?: string | undefined;
 }
 export interface NewDrive {
   readonly controller: "IDE" | "SCSI";
@@ -88,7 +90,7 @@ const memory = ({ startup, dynamic, minimum, maximum, buffer }: Memory) => ({
 /** As Hyper-V writes it. */
 const digits = (mac: string): string => mac.replace(/[^0-9A-Fa-f]/g, "").toUpperCase();
 const processor = ({ cpus, nested }: Processor) => ({ cpus, nested });
-const firmware = ({ secureBoot, template }: Firmware) => ({ secureBoot, template });
+const firmware = ({ secureBoot, template, boots }: Firmware) => ({ secureBoot, template, boots });
 const dvd = ({ number, location, path }: NewDvd) => ({ number, location, path });
 const nicSettings = ({ switchId, spoofing, vlan }: NicSettings) => ({ switchId, spoofing, vlan });
 const newNic = (n: NewNic) => ({

@@ -3,14 +3,16 @@
 $CvRequests['host.inventory'] = @{ Function = 'Get-CvInventory' }
 function Get-CvInventory($Arguments) {
     $machines = @(Get-CvMachines)
+    $pools = @(Get-CvPools)
     $paths = New-Object Collections.ArrayList
     foreach ($machine in $machines) { foreach ($disk in $machine.disks) { [void] $paths.Add($disk.path) } }
-    foreach ($folder in $Arguments.folders) { foreach ($path in (Get-CvDiskFiles $folder)) { [void] $paths.Add($path) } }
+    foreach ($pool in $pools) { foreach ($path in (Get-CvDiskFiles $pool.path)) { [void] $paths.Add($path) } }
     return @{
         machines = $machines
         switches = @(Get-CvSwitches)
         nats     = @(Get-CvNats)
         disks    = @(Get-CvDisks $paths)
+        pools    = $pools
     }
 }
 

@@ -136,6 +136,11 @@ function Set-CvFirmware($Machine, $Firmware) {
     $devices += @(Hyper-V\Get-VMNetworkAdapter -VM $Machine -ErrorAction Stop)
     $kept = @((Hyper-V\Get-VMFirmware -VM $Machine -ErrorAction Stop).BootOrder | Where-Object { $_.BootType.ToString() -ne 'Drive' -and $_.BootType.ToString() -ne 'Network' })
     $settings = @{ VM = $Machine; ErrorAction = 'Stop' }
+    # The one that is named boots first of all.
+    if ($null -ne $Firmware -and $Firmware.boots) {
+        $first = @($devices | Where-Object { $_.PSObject.Properties['Path'] -and (Test-CvSamePath ([string] $_.Path) $Firmware.boots) })
+        $devices = $first + @($devices | Where-Object { $first -notcontains $_ })
+    }
     $order = @($kept) + @($devices)
     if ($order.Count -gt 0) { $settings.BootOrder = $order }
     if ($null -ne $Firmware) {

@@ -1,0 +1,82 @@
+import type { Step } from "../../../core/driver.js";
+import { isProviderError, ProviderError } from "../../../core/errors.js";
+import type { HypervHost } from "../host.js";
+import { refuse } from "../refuse.js";
+import { removeFile } from "../requests/file.js";
+import { createMachine, pauseMachine, startMachine } from "../requests/machine.js";
+import type { MachineView } from "../view.js";
+import { examine, isOurs, machineNamed } from "./examine.js";
+import { readMark } from "./mark.js";
+import { stateOf } from "./read.js";
+import { resolveNics } from "./resolve.js";
+import { seedOf, uploadSeed } from "./seed.js";
+import type { MachineInputs } from "./types.js";
+import { addressWait } from "./wait.js";
+import { newMachine, placedDisks, type Resolved, seedFolder } from "./write.js";
+
+/**
+ * Makes a machine, or goes on with one that a broken-off attempt of the same owner made: three requests (the inventory,
+ * the machine, its start) beside the facts of the host and the upload of the first-boot data.
+ */
+export async function create(host: HypervHost, wanted: MachineInputs, step: Step): Promise<void> {
+  const view = await host.view();
+  if (wanted.adopt !== undefined) return step.made(adopted(view.machines, wanted.adopt));
+  const there = view.machines.find((m) => isOurs(m, wanted));
+  refuseForeign(view.machines, there, wanted);
+  if (there === undefined) refuse(await examine(host, wanted, undefined));
+  const claimant = `${wanted.owner} ${wanted.name}`;
+  try {
+    const machine = there ?? (await make(host, wanted, step));
+    step.made(machine.id);
+    await reach(host, machine, wanted, step);
+  } finally {
+    host.claims.release(claimant);
+  }
+}
+
+function adopted(machines: readonly MachineView[], word: string): string {
+  const found = machineNamed(machines, word);
+  if (found !== undefined) return found.id;
+  throw new ProviderError("invalid", `"${word}" is no virtual machine of the host`, {
+    where: { property: "adopt" },
+    hint: "Give the name or id of one that `Get-VM` shows.",
+  });
+}
+
+/** Names are not unique here, but a person would not know which of two is meant. */
+function refuseForeign(machines: readonly MachineView[], mine: MachineView | undefined, wanted: MachineInputs): void {
+  if (mine !== undefined || !machines.some((m) => m.name === wanted.name)) return;
+  throw new ProviderError("exists", `a virtual machine "${wanted.name}" of somebody else is on the host`, {
+    where: { property: "name" },
+    hint: `Choose another name, or take it over with adopt: "${wanted.name}".`,
+  });
+}
+
+async function make(host: HypervHost, wanted: MachineInputs, step: Step): Promise<MachineView> {
+  const view = await host.view();
+  const folder = (await host.facts()).hyperV?.machinePath;
+  if (folder === undefined) throw new ProviderError("unsupported", "the host does not say where it keeps machines");
+  const nics = resolveNics(host, view, wanted, undefined);
+  const seed = seedOf(wanted, nics, seedFolder(folder));
+  const machine: Resolved = { inputs: wanted, disks: placedDisks(wanted), nics, seed };
+  if (seed !== undefined) await uploadSeed(host, seed, step.signal);
+  try {
+    return await createMachine(host.agent, newMachine(machine, folder), { signal: step.signal });
+  } catch (error) {
+    // A lost answer: the next attempt finds the machine by its mark, and its seed is in it.
+    if (seed !== undefined && !isProviderError(error, "dropped", "timeout", "unreachable"))
+      await removeFile(host.agent, seed.path).catch(() => undefined);
+    throw error;
+  }
+}
+
+/** Brings a machine that is off to the declared power state, and waits for its address where that is declared. */
+async function reach(host: HypervHost, machine: MachineView, wanted: MachineInputs, step: Step): Promise<void> {
+  const { powerState } = wanted;
+  const { signal } = step;
+  if (powerState === "stopped" || stateOf(machine.state) === "running") return;
+  step.report("starting");
+  await startMachine(host.agent, machine.id, { signal });
+  if (powerState === "paused") await pauseMachine(host.agent, machine.id, { signal });
+  await addressWait(host, machine.id, { wanted, mark: readMark(machine.notes).mark }, step);
+}

@@ -1,0 +1,128 @@
+import { isProviderError } from "../../../core/errors.js";
+import type { Problem } from "../../../core/kind.js";
+import { showBytes } from "../../../core/units.js";
+import { checkUserData } from "../../../media/nocloud.js";
+import type { HypervHost } from "../host.js";
+import { samePath, settledPath } from "../paths.js";
+import { getDisk } from "../requests/disk.js";
+import type { Inventory } from "../requests/host.js";
+import type { MachineView } from "../view.js";
+import { readMark } from "./mark.js";
+import { NETWORK_HINT, switchOf } from "./resolve.js";
+import type { DeclaredDisk, DeclaredNic, MachineInputs, MachineObserved } from "./types.js";
+
+type Wanted = Partial<MachineInputs>;
+
+/** What the host knows to be wrong with a declaration. Values that are not known yet are skipped. */
+export async function examine(
+  host: HypervHost,
+  wanted: Wanted,
+  now: MachineObserved | undefined,
+): Promise<readonly Problem[]> {
+  const view = await host.view();
+  const self =
+    now === undefined && wanted.adopt !== undefined
+      ? machineNamed(view.machines, wanted.adopt)
+      : view.machines.find(({ id }) => id === now?.id);
+  const facts = await host.facts();
+  const problems: Problem[] = [];
+  if (now === undefined) problems.push(...identityProblems(view, wanted));
+  else problems.push(...nameProblems(view, wanted, now.id));
+  problems.push(...(await diskProblems(host, view, wanted, self)));
+  problems.push(...nicProblems(view, wanted, self));
+  const { hyperV } = facts;
+  if (wanted.cpus !== undefined && hyperV !== undefined && wanted.cpus > hyperV.processors)
+    problems.push({
+      path: "cpus",
+      reason: `must be at most ${hyperV.processors}, the host's processors, not ${wanted.cpus}`,
+    });
+  if (wanted.memory !== undefined && hyperV !== undefined && wanted.memory > hyperV.memory)
+    problems.push({ path: "memory", reason: `must be at most ${showBytes(hyperV.memory)}, the host's memory` });
+  const userData = wanted.cloudInit?.userData === undefined ? undefined : checkUserData(wanted.cloudInit.userData);
+  if (userData !== undefined) problems.push({ path: "cloudInit.userData", reason: userData });
+  return problems;
+}
+
+/** Whether a machine is what an earlier attempt of the same owner made. */
+export const isOurs = (machine: MachineView, { owner, name }: Pick<MachineInputs, "owner" | "name">): boolean =>
+  machine.name === name && readMark(machine.notes).mark?.owner === owner;
+
+function identityProblems({ machines }: Inventory, { adopt, name, owner }: Wanted): readonly Problem[] {
+  if (adopt !== undefined)
+    return machineNamed(machines, adopt) === undefined
+      ? [
+          {
+            path: "adopt",
+            reason: `there is no virtual machine "${adopt}" on the host: give a name or id that \`Get-VM\` shows`,
+          },
+        ]
+      : [];
+  if (name === undefined || owner === undefined) return [];
+  const twins = machines.filter((m) => m.name === name);
+  return twins.length === 0 || twins.some((m) => isOurs(m, { owner, name }))
+    ? []
+    : [
+        {
+          path: "name",
+          reason: `"${name}" is a virtual machine of the host already and belongs to somebody else: choose another name, or set \`adopt\` to its name to take it over`,
+        },
+      ];
+}
+
+function nameProblems({ machines }: Inventory, { name }: Wanted, id: string): readonly Problem[] {
+  return machines.some((m) => m.name === name && m.id !== id)
+    ? [{ path: "name", reason: `"${name}" is another virtual machine of the host already: choose another name` }]
+    : [];
+}
+
+export const machineNamed = (machines: readonly MachineView[], word: string): MachineView | undefined =>
+  machines.find(({ id }) => id === word.toLowerCase()) ?? machines.find(({ name }) => name === word);
+
+async function diskProblems(
+  host: HypervHost,
+  { disks, machines }: Inventory,
+  wanted: Wanted,
+  self: MachineView | undefined,
+): Promise<readonly Problem[]> {
+  const problems: Problem[] = [];
+  for (const [i, disk] of (wanted.disks ?? []).entries() as Iterable<[number, Partial<DeclaredDisk> | undefined]>) {
+    const path = disk?.volume ?? disk?.path;
+    if (path === undefined) continue;
+    const at = `disks[${i}].${disk?.path === undefined ? "volume" : "path"}`;
+    const known = disks.find((d) => samePath(d.path, path));
+    if (!(known ?? (await lookAt(host, path)))?.exists)
+      problems.push({ path: at, reason: `"${path}" is no disk of the host: declare it as a Volume, or give its path` });
+    const other = machines.find((m) => m.id !== self?.id && m.disks.some((d) => samePath(d.path, path)));
+    const mine = other !== undefined && isOurs(other, { owner: wanted.owner ?? "", name: wanted.name ?? "" });
+    if (other !== undefined && !mine)
+      problems.push({
+        path: at,
+        reason: `"${path}" is a disk of the virtual machine "${other.name}", and both would write to it`,
+      });
+  }
+  return problems;
+}
+
+/** A path that cannot be looked at is no problem of the declaration. */
+async function lookAt(host: HypervHost, path: string) {
+  try {
+    return await getDisk(host.agent, settledPath(path));
+  } catch (error) {
+    if (isProviderError(error, "busy", "denied")) return { exists: true };
+    throw error;
+  }
+}
+
+function nicProblems({ switches, machines }: Inventory, wanted: Wanted, self: MachineView | undefined): Problem[] {
+  return (wanted.networks ?? []).flatMap((nic: Partial<DeclaredNic> | undefined, i): Problem[] => {
+    const named = nic?.network ?? nic?.bridge;
+    if (nic === undefined || named === undefined) return [];
+    const path = `networks[${i}].${nic.bridge === undefined ? "network" : "bridge"}`;
+    if (switchOf(switches, nic as DeclaredNic) === undefined)
+      return [{ path, reason: `"${named}" is no network of the host: ${NETWORK_HINT.replace(/\.$/, "")}` }];
+    const other = machines.find((m) => m.id !== self?.id && m.nics.some(({ mac }) => mac === nic.mac));
+    return nic.mac === undefined || other === undefined
+      ? []
+      : [{ path: `networks[${i}].mac`, reason: `"${nic.mac}" is the MAC of the virtual machine "${other.name}" too` }];
+  });
+}

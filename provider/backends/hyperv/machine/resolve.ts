@@ -1,0 +1,133 @@
+import { ProviderError } from "../../../core/errors.js";
+import { cidrText, gatewayOf, hasGuest, parseCidr, toNumber } from "../../../kinds/address.js";
+import { freeAddress } from "../../free-address.js";
+import type { HypervHost } from "../host.js";
+import { macOf } from "../macs.js";
+import { cidrOf, modeOf, readMark as readNetworkMark } from "../network-mark.js";
+import type { Inventory } from "../requests/host.js";
+import type { MachineView, SwitchView } from "../view.js";
+import { type Allotted, type NicMark, readMark } from "./mark.js";
+import type { DeclaredNic, MachineInputs } from "./types.js";
+
+/** An interface with everything decided. */
+export interface Nic extends NicMark {
+  readonly connected: boolean;
+  readonly vlan?: number | undefined;
+}
+
+/** By its id or name; of a bridge only by its name. */
+export const switchOf = (switches: readonly SwitchView[], nic: DeclaredNic): SwitchView | undefined =>
+  nic.bridge === undefined
+    ? (switches.find(({ id }) => id === nic.network?.toLowerCase()) ?? switches.find((s) => s.name === nic.network))
+    : switches.find((s) => s.name === nic.bridge);
+
+export const NETWORK_HINT = "Declare a Network, or name a switch that `Get-VMSwitch` shows.";
+
+/**
+ * Each interface with its switch, MAC and address. What is given away here stands in the host's claims until the machine
+ * shows it; `self` is the machine that exists already.
+ */
+export function resolveNics(
+  host: HypervHost,
+  view: Inventory,
+  wanted: Pick<MachineInputs, "owner" | "name" | "networks">,
+  self: MachineView | undefined,
+): readonly Nic[] {
+  const own = self === undefined ? undefined : readMark(self.notes).mark;
+  return wanted.networks.map((nic, i) => {
+    const found = switchOf(view.switches, nic);
+    if (found === undefined)
+      throw new ProviderError("invalid", `the host has no network "${nic.network ?? nic.bridge}"`, {
+        where: { property: `networks[${i}].${nic.bridge === undefined ? "network" : "bridge"}` },
+        hint: NETWORK_HINT,
+      });
+    const noted = own?.nics.find((n) => n.name === nic.name);
+    const mac = nic.mac ?? noted?.mac ?? macOf(wanted.owner, wanted.name, nic.name);
+    const claimant = `${wanted.owner} ${wanted.name}`;
+    const room = { host, view, found, self, claimant, property: `networks[${i}]` };
+    claimMac(room, mac);
+    const kept = noted?.switchId === found.id ? noted.address?.address : undefined;
+    const address = allot(room, nic.address, kept, mac);
+    const { name, network, bridge, connected, vlan } = nic;
+    return { name, mac, network, bridge, switchId: found.id, address, connected, vlan };
+  });
+}
+
+interface Room {
+  readonly host: HypervHost;
+  readonly view: Inventory;
+  readonly found: SwitchView;
+  readonly self: MachineView | undefined;
+  readonly claimant: string;
+  readonly property: string;
+}
+
+function claimMac({ host, view, self, claimant, property }: Room, mac: string): void {
+  const other = view.machines.find((m) => m.id !== self?.id && m.nics.some((n) => n.mac === mac));
+  if (other !== undefined || !host.claims.allows(mac, claimant))
+    throw new ProviderError(
+      "exists",
+      `${mac} is the MAC of ${other === undefined ? "another machine" : `"${other.name}"`}`,
+      {
+        where: { property: `${property}.mac` },
+        hint: "Give the interface another mac.",
+      },
+    );
+  host.claims.give(mac, claimant);
+}
+
+/** The wanted address, the one that it has, or a free one; nothing where the network manages none. */
+function allot(room: Room, wanted: string | undefined, kept: string | undefined, mac: string): Allotted | undefined {
+  const { found, view, host, claimant } = room;
+  const cidr = parseCidr(cidrOf(found) ?? "");
+  const managed = readNetworkMark(found.notes).mark?.addressing === "managed" && cidr !== undefined;
+  const where = { property: `${room.property}.address` };
+  if (!managed) {
+    if (wanted === undefined) return undefined;
+    throw new ProviderError("invalid", `the network "${found.name}" manages no addresses`, {
+      where,
+      hint: 'Leave the address out, or set addressing to "managed" on a Network with a cidr.',
+    });
+  }
+  if (wanted !== undefined && (!hasGuest(cidr, wanted) || wanted === gatewayOf(cidr)))
+    throw new ProviderError("invalid", `${wanted} is not an address for guests of ${cidrText(cidr)}`, {
+      where,
+      hint: "Choose one inside the network that is not the host's own.",
+    });
+  const owners = takenIn(room);
+  const isFree = (address: string) => !owners.has(address) && host.claims.allows(claimOf(found, address), claimant);
+  if (wanted !== undefined && !isFree(wanted))
+    throw new ProviderError("exists", `${wanted} belongs to ${owners.get(wanted) ?? "another machine"}`, {
+      where,
+      hint: "Choose another address.",
+    });
+  const taken = new Set<number>([...owners.keys()].map(toNumber));
+  const mine = kept !== undefined && hasGuest(cidr, kept) && isFree(kept) ? kept : undefined;
+  let address = wanted ?? mine;
+  while (address === undefined) {
+    const next = freeAddress({ cidr, hostAddress: gatewayOf(cidr), range: undefined, taken }, mac);
+    if (next === undefined)
+      throw new ProviderError("failed", `no address of ${cidrText(cidr)} is free`, {
+        where: { property: "networks" },
+        hint: "Give the Network a larger cidr, or remove machines from it.",
+      });
+    if (isFree(next)) address = next;
+    taken.add(toNumber(next));
+  }
+  host.claims.give(claimOf(found, address), claimant);
+  const gateway = modeOf(found, view.nats) === "nat" ? gatewayOf(cidr) : undefined;
+  return { address, prefix: cidr.prefix, gateway, dns: [] };
+}
+
+const claimOf = ({ id }: SwitchView, address: string): string => `${address}@${id}`;
+
+/** Addresses that other machines have in a network, with their names. */
+function takenIn({ view, found, self }: Room): ReadonlyMap<string, string> {
+  const taken = new Map<string, string>();
+  for (const machine of view.machines) {
+    if (machine.id === self?.id) continue;
+    for (const { switchId, address } of readMark(machine.notes).mark?.nics ?? [])
+      if (switchId === found.id && address !== undefined) taken.set(address.address, `"${machine.name}"`);
+  }
+  return taken;
+}

@@ -1,0 +1,85 @@
+import { ProviderError } from "../../core/errors.js";
+import type { Problem } from "../../core/kind.js";
+import { overlaps, parseCidr } from "../../kinds/address.js";
+import type { HypervHost } from "./host.js";
+import { cidrOf, readMark } from "./network-mark.js";
+import type { NetworkInputs, NetworkObserved } from "./network-types.js";
+import type { SwitchView } from "./view.js";
+
+/** What the host knows to be wrong with a declaration. */
+export async function networkProblems(
+  host: HypervHost,
+  wanted: Partial<NetworkInputs>,
+  now: NetworkObserved | undefined,
+): Promise<readonly Problem[]> {
+  const { switches, nats } = await host.view();
+  const { adopt, name, owner } = wanted;
+  const others = switches.filter(({ id }) => id !== now?.id);
+  if (now === undefined && adopt !== undefined) {
+    const found = byWord(switches, adopt);
+    return found === undefined ? [{ path: "adopt", reason: noSwitch(adopt) }] : [];
+  }
+  const twin = others.find((s) => s.name === name);
+  const mine = twin !== undefined && now === undefined && readMark(twin.notes).mark?.owner === (owner ?? "");
+  if (mine) return [];
+  const taken: Problem[] =
+    twin === undefined
+      ? []
+      : [
+          {
+            path: "name",
+            reason: `"${name}" is a switch of the host already and belongs to somebody else: choose another name, or set \`adopt\` to its name to take it over`,
+          },
+        ];
+  return [...taken, ...overlapping(wanted, others, now === undefined ? nats : []), ...interrupting(wanted, now)];
+}
+
+function overlapping(
+  { cidr, mode }: Partial<NetworkInputs>,
+  others: readonly SwitchView[],
+  nats: readonly { readonly name: string; readonly prefix: string }[],
+): readonly Problem[] {
+  const mine = cidr === undefined ? undefined : parseCidr(cidr);
+  if (mine === undefined) return [];
+  const hits = (other: string | undefined) => {
+    const parsed = other === undefined ? undefined : parseCidr(other);
+    return parsed !== undefined && overlaps(mine, parsed);
+  };
+  const found = others.find((s) => hits(cidrOf(s)));
+  if (found !== undefined)
+    return [
+      { path: "cidr", reason: `overlaps with ${cidrOf(found)} of the switch "${found.name}": choose another one` },
+    ];
+  const nat = mode === "nat" ? nats.find(({ prefix }) => hits(prefix)) : undefined;
+  return nat === undefined
+    ? []
+    : [{ path: "cidr", reason: `overlaps with ${nat.prefix} of the host's NAT "${nat.name}": choose another one` }];
+}
+
+/** A network adapter that becomes part of a switch takes the host's connections down for a moment. */
+const interrupting = (
+  { mode, allowInterruption }: Partial<NetworkInputs>,
+  now: NetworkObserved | undefined,
+): readonly Problem[] =>
+  mode === "bridged" && now === undefined && allowInterruption === false
+    ? [
+        {
+          path: "allowInterruption",
+          reason:
+            "must be true: making a bridge of a network adapter breaks the host's own connections off for some seconds, this one perhaps too",
+        },
+      ]
+    : [];
+
+const byWord = (switches: readonly SwitchView[], word: string): SwitchView | undefined =>
+  switches.find(({ id }) => id === word.toLowerCase()) ?? switches.find(({ name }) => name === word);
+
+const noSwitch = (word: string): string =>
+  `there is no switch "${word}" on the host: give the name or id of one that \`Get-VMSwitch\` shows`;
+
+/** The switch that `adopt` names. */
+export async function existingSwitch(host: HypervHost, word: string): Promise<SwitchView> {
+  const found = byWord((await host.view()).switches, word);
+  if (found !== undefined) return found;
+  throw new ProviderError("not-found", noSwitch(word), { where: { property: "adopt" } });
+}

@@ -1,0 +1,194 @@
+import type { Driver, Recorded, Step, Update } from "../../core/driver.js";
+import { ProviderError } from "../../core/errors.js";
+import type { Problem } from "../../core/kind.js";
+import { gatewayOf, parseCidr } from "../../kinds/address.js";
+import { addressingOf } from "../../kinds/network.js";
+import type { HypervHost } from "./host.js";
+import { existingSwitch, networkProblems } from "./network-examine.js";
+import { cidrOf, modeOf, natName, natOf, readMark, writeMark } from "./network-mark.js";
+import type { Network, NetworkInputs, NetworkObserved } from "./network-types.js";
+import { refuse } from "./refuse.js";
+import { createSwitch, getSwitch, removeSwitch, type SwitchChange, updateSwitch } from "./requests/switch.js";
+import type { NatView, SwitchView } from "./view.js";
+
+const ALWAYS = "not supported: a switch of this host is always there and always on";
+const SERVES_NOTHING = "not supported: this host serves neither DHCP nor DNS to its networks";
+
+const LIVE = { effect: "live" } as const;
+
+/** Networks are virtual switches; the id is the switch's. */
+export const network: Driver<Network, HypervHost> = {
+  support: {
+    owner: true,
+    adopt: true,
+    name: true,
+    description: true,
+    mode: true,
+    cidr: true,
+    addressing: true,
+    dhcp: SERVES_NOTHING,
+    dns: SERVES_NOTHING,
+    mtu: "not supported: this host sets it in its guests",
+    bridge: true,
+    allowInterruption: true,
+    autostart: ALWAYS,
+    active: ALWAYS,
+  },
+  limits,
+  effects: {
+    name: () => LIVE,
+    mode: ({ before, after }) =>
+      before === "bridged" || after === "bridged"
+        ? { effect: "replace", because: "a switch with a network adapter is another switch" }
+        : LIVE,
+    cidr: () => LIVE,
+    bridge: () => ({ effect: "replace", because: "the network adapter of a switch is chosen when it is made" }),
+  },
+  list: async (host) =>
+    (await host.view()).switches.map((s) => ({ id: s.id, name: s.name, properties: {}, outputs: {} })),
+  examine: networkProblems,
+  observe,
+  create: (host, wanted, step) => host.change(() => create(host, wanted, step)),
+  update: (host, made, step) => host.change(() => update(host, made, step)),
+  remove: (host, id, declared, step) => host.change(() => remove(host, id, declared, step)),
+};
+
+function limits({ mode, addressing, bridge }: Partial<NetworkInputs>): readonly Problem[] {
+  const problems: Problem[] = [];
+  if (mode === "routed")
+    problems.push({ path: "mode", reason: 'must not be "routed" on this host, which routes only with NAT: use "nat"' });
+  if (addressing === "dhcp")
+    problems.push({ path: "addressing", reason: 'must be "managed" or "none" on this host, which has no DHCP server' });
+  if (bridge !== undefined && mode !== undefined && mode !== "bridged")
+    problems.push({ path: "bridge", reason: 'must be given with mode "bridged" only on this host' });
+  return problems;
+}
+
+async function observe(
+  host: HypervHost,
+  id: string,
+  recorded?: Recorded<Network>,
+): Promise<NetworkObserved | undefined> {
+  const answer = host.fresh ? await host.view() : undefined;
+  if (answer !== undefined) {
+    const found = answer.switches.find((s) => s.id === id.toLowerCase());
+    return found && observed(host, found, answer.nats, recorded);
+  }
+  const { switch: found, nats } = await getSwitch(host.agent, id);
+  return found && observed(host, found, nats, recorded);
+}
+
+function observed(
+  host: HypervHost,
+  found: SwitchView,
+  nats: readonly NatView[],
+  recorded: Recorded<Network> | undefined,
+): NetworkObserved {
+  const { text, mark } = readMark(found.notes);
+  const cidr = cidrOf(found);
+  const mode = modeOf(found, nats);
+  const served = mode === "nat" || mode === "isolated";
+  const parsed = cidr === undefined ? undefined : parseCidr(cidr);
+  return {
+    id: found.id,
+    properties: {
+      ...(mark === undefined ? {} : { owner: mark.owner }),
+      name: found.name,
+      description: text || (recorded?.inputs.description === "" ? "" : undefined),
+      mode,
+      cidr: served ? cidr : undefined,
+      addressing: mark?.addressing ?? "none",
+      bridge: mode === "bridged" ? (mark?.bridge ?? found.adapters[0]) : undefined,
+      autostart: true,
+      active: true,
+    },
+    outputs: {
+      active: true,
+      ...(served && parsed !== undefined ? { gateway: gatewayOf(parsed) } : {}),
+      host: host.uri.identity,
+    },
+    beyond: found.adapters.length > 1 ? [`the network adapters ${found.adapters.join(", ")}`] : [],
+  };
+}
+
+const markOf = (wanted: NetworkInputs) => ({
+  owner: wanted.owner,
+  addressing: addressingOf(wanted) === "managed" ? ("managed" as const) : ("none" as const),
+  bridge: wanted.bridge,
+});
+
+/** The host's address in a network that it serves. */
+function hostAddress({ mode, cidr }: NetworkInputs) {
+  const parsed = cidr === undefined ? undefined : parseCidr(cidr);
+  return (mode === "nat" || mode === "isolated") && parsed !== undefined
+    ? { address: gatewayOf(parsed), prefix: parsed.prefix }
+    : undefined;
+}
+
+const translation = ({ name, mode, cidr }: NetworkInputs) =>
+  mode === "nat" && cidr !== undefined ? { name: natName(name), prefix: cidr } : undefined;
+
+async function create(host: HypervHost, wanted: NetworkInputs, step: Step): Promise<void> {
+  if (wanted.adopt !== undefined) return step.made((await existingSwitch(host, wanted.adopt)).id);
+  const there = (await host.view()).switches.filter(({ name }) => name === wanted.name);
+  const mine = there.find(({ notes }) => readMark(notes).mark?.owner === wanted.owner);
+  if (mine !== undefined) return step.made(mine.id);
+  refuse(await networkProblems(host, wanted, undefined));
+  const bridged = wanted.mode === "bridged";
+  const made = await createSwitch(
+    host.agent,
+    {
+      name: wanted.name,
+      type: bridged ? "External" : wanted.mode === "private" ? "Private" : "Internal",
+      notes: writeMark(wanted.description, markOf(wanted)),
+      adapters: bridged && wanted.bridge !== undefined ? [wanted.bridge] : undefined,
+      managementOS: bridged ? true : undefined,
+      host: hostAddress(wanted),
+      nat: translation(wanted),
+    },
+    { signal: step.signal },
+  );
+  step.made(made.id);
+}
+
+async function update(host: HypervHost, { id, wanted, changes }: Update<Network>, { signal }: Step): Promise<void> {
+  const { switch: answer, nats } = await getSwitch(host.agent, id);
+  if (answer === undefined) throw new ProviderError("not-found", `the switch ${id} is gone from the host`);
+  const now = answer;
+  const steps: SwitchChange[] = [];
+  const has = (...names: string[]) => changes.some(({ property }) => names.includes(property));
+  if (has("name")) steps.push({ what: "name", with: { name: wanted.name } });
+  if (has("mode", "cidr")) steps.push(...served(now, natOf(now, nats), wanted));
+  if (has("owner", "description", "addressing", "cidr", "mode"))
+    steps.push({ what: "notes", with: { notes: writeMark(wanted.description, markOf(wanted)) } });
+  if (steps.length > 0) await updateSwitch(host.agent, id, steps, { signal });
+}
+
+/** What the host serves in the network: what goes goes first. */
+function served(now: SwitchView, nat: NatView | undefined, wanted: NetworkInputs): SwitchChange[] {
+  const steps: SwitchChange[] = [];
+  const [address, translated] = [hostAddress(wanted), translation(wanted)];
+  if (nat !== undefined && nat.prefix !== translated?.prefix) steps.push({ what: "nat.remove", with: nat });
+  const type = wanted.mode === "private" ? "Private" : "Internal";
+  if (now.type !== "External" && now.type !== type) steps.push({ what: "type", with: { type } });
+  if (address !== undefined) steps.push({ what: "host", with: address });
+  if (translated !== undefined && nat?.prefix !== translated.prefix) steps.push({ what: "nat.add", with: translated });
+  return steps;
+}
+
+async function remove(
+  host: HypervHost,
+  id: string,
+  { allowInterruption }: Partial<NetworkInputs>,
+  { signal }: Step,
+): Promise<void> {
+  const { switch: answer, nats } = await getSwitch(host.agent, id);
+  if (answer === undefined) return;
+  const found = answer;
+  if (found.type === "External" && found.managementOS && allowInterruption !== true)
+    throw new ProviderError("invalid", "its deletion breaks the host's own connections off for some seconds", {
+      where: { property: "allowInterruption" },
+      hint: "Set allowInterruption to true and run an update first.",
+    });
+  await removeSwitch(host.agent, id, { nat: natOf(found, nats) }, { signal });
+}

@@ -1,0 +1,149 @@
+import type { Driver, Recorded, Step, Update } from "../../core/driver.js";
+import { ProviderError } from "../../core/errors.js";
+import type { InputsOf, Problem } from "../../core/kind.js";
+import type { Kinds } from "../../kinds/index.js";
+import type { HypervHost } from "./host.js";
+import { settledPath } from "./paths.js";
+import { findPool, nameOf, ownerOf, poolMark } from "./pools.js";
+import { refuse } from "./refuse.js";
+import { createFolder, getFolder, removeFolder } from "./requests/folder.js";
+import type { PoolView } from "./view.js";
+
+type StoragePool = Kinds["StoragePool"];
+type Inputs = InputsOf<StoragePool>;
+
+const ALWAYS = "not supported: a folder of this host is always there";
+
+/** Storage pools are folders that carry our mark; the id is the path. */
+export const storagePool: Driver<StoragePool, HypervHost> = {
+  support: {
+    owner: true,
+    adopt: true,
+    name: true,
+    type: true,
+    path: true,
+    source: "not supported: pools of this host are folders",
+    build: "not supported: pools of this host are folders",
+    autostart: ALWAYS,
+    active: ALWAYS,
+    onDelete: true,
+  },
+  limits: ({ type, path }) => [
+    ...(type === undefined || type === "dir"
+      ? []
+      : [{ path: "type", reason: `must be "dir" on this host, not "${type}": give the path of a folder or a share` }]),
+    ...(path?.startsWith("/")
+      ? [{ path: "path", reason: `must be a path of Windows such as "D:\\\\pool" on this host, not "${path}"` }]
+      : []),
+  ],
+  effects: {},
+  list: async (host) =>
+    (await host.view()).pools.map((pool) => ({
+      id: pool.path,
+      name: nameOf(pool),
+      properties: {},
+      outputs: {},
+      owner: ownerOf(pool),
+    })),
+  examine,
+  observe,
+  create: (host, wanted, step) => host.change(() => create(host, wanted, step)),
+  update: (host, made) => host.change(() => update(host, made)),
+  remove: (host, id, declared) => host.change(() => remove(host, id, declared)),
+};
+
+async function examine(
+  host: HypervHost,
+  { adopt, name, path, owner }: Partial<Inputs>,
+  now: unknown,
+): Promise<readonly Problem[]> {
+  if (now !== undefined) return [];
+  const { pools } = await host.view();
+  if (adopt !== undefined)
+    return findPool(pools, adopt) === undefined && !/^[A-Za-z]:|^\\\\/.test(adopt)
+      ? [
+          {
+            path: "adopt",
+            reason: `there is no storage pool "${adopt}" on the host: give its name, or a folder's path`,
+          },
+        ]
+      : [];
+  const mine = (pool: PoolView) => ownerOf(pool) === (owner ?? "") && nameOf(pool) === name;
+  const sameName = pools.find((pool) => name !== undefined && nameOf(pool) === name && !mine(pool));
+  if (sameName !== undefined)
+    return [
+      {
+        path: "name",
+        reason: `"${name}" is the storage pool ${sameName.path} of somebody else: choose another name, or set \`adopt\` to its name to take it over`,
+      },
+    ];
+  const samePlace = path === undefined ? undefined : findPool(pools, settledPath(path));
+  return samePlace === undefined || mine(samePlace)
+    ? []
+    : [{ path: "path", reason: `"${path}" is the folder of the storage pool "${nameOf(samePlace)}" already` }];
+}
+
+async function observe(host: HypervHost, id: string, recorded?: Recorded<StoragePool>) {
+  const pool = host.fresh
+    ? (await host.view()).pools.find(({ path }) => path.toLowerCase() === id.toLowerCase())
+    : await getFolder(host.agent, id);
+  // A folder without a mark is no pool: somebody took it from the list.
+  if (pool === undefined || !pool.exists || (pool.mark === undefined && !pool.isDefault)) return undefined;
+  const said = recorded?.inputs.path;
+  const properties: Partial<Inputs> = {
+    name: nameOf(pool),
+    type: "dir",
+    // A path has many spellings: the declared one is told where it means the same.
+    path: said !== undefined && settledPath(said).toLowerCase() === pool.path.toLowerCase() ? said : pool.path,
+    autostart: true,
+    active: true,
+  };
+  return {
+    id: pool.path,
+    properties,
+    outputs: {
+      capacity: String(pool.capacity ?? 0),
+      available: String(pool.available ?? 0),
+      active: true,
+      host: host.uri.identity,
+    },
+  };
+}
+
+async function create(host: HypervHost, wanted: Inputs, { made }: Step): Promise<void> {
+  const { pools } = await host.view();
+  if (wanted.adopt !== undefined) return made(await adopted(host, pools, wanted));
+  refuse(await examine(host, wanted, undefined));
+  const path = settledPath(wanted.path ?? "");
+  const pool = await createFolder(host.agent, path, poolMark(wanted));
+  made(pool.path);
+}
+
+/** A pool that is there, or a folder that becomes one: its files stay as they are. */
+async function adopted(host: HypervHost, pools: readonly PoolView[], wanted: Inputs): Promise<string> {
+  const { adopt = "" } = wanted;
+  const there = findPool(pools, adopt) ?? (await folderAt(host, adopt));
+  if (there === undefined)
+    throw new ProviderError("not-found", `there is no storage pool "${adopt}" on the host`, {
+      where: { property: "adopt" },
+      hint: "Give its name, or the path of a folder that exists.",
+    });
+  if (there.mark === undefined) await createFolder(host.agent, there.path, poolMark(wanted));
+  return there.path;
+}
+
+async function folderAt(host: HypervHost, path: string): Promise<PoolView | undefined> {
+  if (!/^[A-Za-z]:|^\\\\/.test(path)) return undefined;
+  const folder = await getFolder(host.agent, settledPath(path));
+  return folder.exists ? folder : undefined;
+}
+
+async function update(host: HypervHost, { id, observed, wanted, changes }: Update<StoragePool>): Promise<void> {
+  const name = observed.properties.name ?? wanted.name;
+  if (changes.some(({ property }) => property === "owner"))
+    await createFolder(host.agent, id, poolMark({ owner: wanted.owner, name }));
+}
+
+async function remove(host: HypervHost, id: string, { onDelete }: Partial<Inputs>): Promise<void> {
+  await removeFolder(host.agent, id, { folder: onDelete === "delete" });
+}
