@@ -63,7 +63,9 @@ function devices(root: Element): readonly string[] {
   const all = find(root, "devices");
   const of = (name: string) => (all ? childrenOf(all, name) : []);
   return [
-    ...of("disk").map((d) => `${attributeAt(d, "target", "dev")} ${attributeAt(d, "source", "file") ?? "empty"}`),
+    ...of("disk").map(
+      (d) => `${attributeAt(d, "target", "dev")} ${seedless(attributeAt(d, "source", "file") ?? "empty")}`,
+    ),
     ...of("interface").map((n) => `${attributeAt(n, "mac", "address")} ${attribute(n, "type")}`),
     // What was plugged in comes last.
   ].sort();

@@ -29,16 +29,16 @@ export interface Wanted {
 export async function applyLive(
   running: Running,
   { changes, seed }: Wanted,
-  done: (property: string) => void,
+  done: (property: string) => Promise<void>,
 ): Promise<void> {
   for (const property of new Set(changes.map((c) => c.property))) {
     await APPLY[property]?.(running);
-    done(property);
+    await done(property);
   }
   const { path } = running.machine.seed ?? {};
   if (path !== seed?.path || changes.some((c) => c.property === "cloudInit"))
     await changeMedium(running, SEED_DRIVE, path);
-  done(SEED);
+  await done(SEED);
 }
 
 /** Stands for the seed among the properties that are done: properties of other names decide what is in it, too. */

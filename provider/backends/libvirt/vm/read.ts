@@ -124,10 +124,11 @@ const mediumOf = (domain: Element): string | undefined => {
   return drive && attribute(drive, "device") === "cdrom" ? sourceOf(drive) : undefined;
 };
 
+/** One without a digest was put in by an update that did not finish. */
 const hasSeed = ({ config, live }: Seen, notes: Notes | undefined): boolean => {
-  const path = notes?.seed?.path;
+  const { path, digest } = notes?.seed ?? {};
   const holds = (domain: Element | undefined) => domain === undefined || sourceOf(diskAt(domain, SEED_DRIVE)) === path;
-  return path !== undefined && holds(config) && holds(live);
+  return path !== undefined && digest !== "" && holds(config) && holds(live);
 };
 
 type DiskView = MachineInputs["disks"][number];

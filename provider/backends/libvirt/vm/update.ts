@@ -114,7 +114,10 @@ async function resolveChanged(
 async function changeRunning(work: Work): Promise<void> {
   const done = new Set<string>();
   try {
-    await applyLive(work, { changes: work.changes, seed: work.before?.seed }, (property) => done.add(property));
+    await applyLive(work, { changes: work.changes, seed: work.before?.seed }, async (property) => {
+      if (property === "networks") await releaseAddresses(work);
+      done.add(property);
+    });
   } finally {
     const plugged = done.has("disks") || done.has("networks");
     if (done.size > 0) await redefine(inEffect(work, done), done, plugged ? await liveXml(work) : undefined);
@@ -134,12 +137,25 @@ function inEffect(work: Work, done: ReadonlySet<string>): Work {
     ...(failed("guest") ? { guest: before.guest } : {}),
     ...(failed("disks") ? { disks: before.disks } : {}),
     ...(failed("networks") ? { nics: before.nics } : {}),
-    ...(done.has(SEED) ? {} : { seed: before.seed }),
+    ...(done.has(SEED) ? retiring(work) : { seed: before.seed }),
   };
   return { ...work, kept: notes, machine: done.has(SEED) ? machine : { ...machine, seed: before.seed } };
 }
 
-const changeStopped = (work: Work): Promise<void> => redefine(work, new Set(work.changes.map((c) => c.property)));
+async function changeStopped(work: Work): Promise<void> {
+  const changed = new Set(work.changes.map((c) => c.property));
+  if (changed.has("networks")) await releaseAddresses(work);
+  await redefine({ ...work, kept: retiring(work) }, changed);
+}
+
+/**
+ * The note of the seed while the one before it still has to go: without a digest it is seen as not finished, so that the
+ * next update begins anew where this one broke off.
+ */
+function retiring({ before, machine }: Work): Partial<Notes> {
+  const { seed: old } = before ?? {};
+  return old === undefined || old.path === machine.seed?.path ? {} : { seed: { ...(machine.seed ?? old), digest: "" } };
+}
 
 async function redefine(work: Work, changed: ReadonlySet<string>, live?: Element): Promise<void> {
   const { host, machine, config, kept } = work;
@@ -173,9 +189,19 @@ async function reachPowerState(
   }
 }
 
-/** What the machine no longer uses: its old seed, and addresses of interfaces that are gone. */
-async function tidy({ host, machine, before }: Work): Promise<void> {
-  if (before?.seed !== undefined && before.seed.path !== machine.seed?.path) await deleteSeed(host, before.seed);
+/** The old seed, which nothing uses any more. */
+async function tidy(work: Work): Promise<void> {
+  const { host, machine, before } = work;
+  if (before?.seed === undefined || before.seed.path === machine.seed?.path) return;
+  await deleteSeed(host, before.seed);
+  await redefine(work, new Set());
+}
+
+/**
+ * The addresses of interfaces that are gone: before the definition says so, since it alone tells of them, also to an
+ * attempt after one that broke off.
+ */
+async function releaseAddresses({ host, machine, before }: Work): Promise<void> {
   for (const nic of before?.nics ?? []) {
     const stays = machine.nics.some((n) => n.mac === nic.mac && "uuid" in n.source && n.source.uuid === nic.uuid);
     if (nic.allotted !== undefined && nic.uuid !== undefined && !stays) await release(host, nic.uuid, nic.mac);
