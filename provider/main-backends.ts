@@ -5,6 +5,7 @@ import type { HostSettings } from "./core/settings.js";
 
 /** Each backend with the first words of its URIs' schemes (`qemu` of `qemu+ssh`), loaded when a URI needs it. */
 const backends: Readonly<Record<string, () => Promise<AnyBackend>>> = {
+  hyperv: async () => (await import("./backends/hyperv/index.js")).hyperv,
   memory: async () => (await import("./backends/memory/index.js")).memory,
   qemu: async () => (await import("./backends/libvirt/index.js")).libvirt,
   test: async () => (await import("./backends/libvirt/index.js")).libvirt,
@@ -17,7 +18,7 @@ export async function openHost(settings: HostSettings): Promise<OpenHost> {
   if (load === undefined)
     throw new ProviderError("invalid", `"${settings.uri}" begins with none of ${Object.keys(backends).join(", ")}`, {
       where: { property: "crossvisor:uri" },
-      hint: 'Set it to a URI such as "qemu:///system" or "qemu+ssh://user@host/system".',
+      hint: 'Set it to a URI such as "qemu:///system", "qemu+ssh://user@host/system" or "hyperv+ssh://user@host".',
     });
   return (await load()).host(settings);
 }

@@ -11,7 +11,7 @@ import { type Block, blocksOf, openProject, type Project, ROOT } from "./project
 import { withReference } from "./reference.js";
 import { ACL, called } from "./rights.js";
 
-const TEXTS = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/libvirt.md"];
+const TEXTS = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/libvirt.md", "docs/hyperv.md"];
 const tools = pulumiTools();
 const skipped = typeof tools === "string" ? ` (skipped: ${tools})` : "";
 const textOf = (name: string) => readFileSync(join(ROOT, name), "utf8");
