@@ -128,11 +128,12 @@ function volumes(g: Ground): readonly Scenario[] {
   const overlay = (words: Fields = {}) =>
     volume("overlay", (of) => ({ pool: "pool", base: of("under")["path"], ...words }));
   return [
-    at("create and delete", [], [data("empty")]),
     at("read", [data("empty")], [data("empty")], "refresh"),
+    // The test driver keeps no marks: a volume whose creation broke off is nobody's there, and is refused.
     ...(g.driver === "test:///default"
       ? []
       : [
+          at("create and delete", [], [data("empty")]),
           at("create and delete an overlay", [], [overlay()]),
           at("create and delete from a source", [], [volume("copy", { pool: "pool", source: g.images.qcow2 })]),
           at(
