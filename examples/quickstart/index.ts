@@ -3,7 +3,10 @@ import { Network, StoragePool, VirtualMachine, Volume } from "crossvisor";
 
 const config = new Config();
 const network = new Network("quickstart", { cidr: "192.168.50.0/24" });
-const pool = new StoragePool("quickstart", { path: "/var/lib/libvirt/images/quickstart", onDelete: "delete" });
+const pool = new StoragePool("quickstart", {
+  path: config.get("pool") ?? "/var/lib/libvirt/images/quickstart",
+  onDelete: "delete",
+});
 const disk = new Volume("quickstart.qcow2", { pool, source: config.require("image") });
 const machine = new VirtualMachine("quickstart", {
   memory: config.get("memory") ?? "1GiB",

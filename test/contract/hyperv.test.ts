@@ -32,13 +32,12 @@ const deviations: Readonly<Record<string, string>> = {
   "VirtualMachine > can be made again, with the same id": IDS,
   "VirtualMachine > changes maxCpus in place":
     "processors are set while the machine is off; refused by name at preview",
-  "VirtualMachine > changes maxMemory in place": "memory grows without a limit set before; refused by name at preview",
   "VirtualMachine > changes firmware in place": "the generation of a machine is set when it is made: a replacement",
   "VirtualMachine > changes acceleration in place": "Hyper-V emulates no processors; refused by name at preview",
   "VirtualMachine > changes disks (bus) in place": "generation 2 has SCSI only; refused by name at preview",
   "VirtualMachine > changes disks (read only) in place": "guests write to every disk; refused by name at preview",
   "VirtualMachine > changes networks (model) in place": "generation 2 has one device only; refused by name at preview",
-  "VirtualMachine > grows live up to its limits and no further": "there are no limits; see maxCpus and maxMemory",
+  "VirtualMachine > grows live up to its limits and no further": "memory has no limits, and processors change while the machine is off",
 };
 
 if (missing !== undefined)

@@ -20,7 +20,7 @@ export const virtualMachine: Driver<Machine, HypervHost> = {
     cpus: true,
     maxCpus: "not supported: processors of this host's machines are set while they are off",
     memory: true,
-    maxMemory: "not supported: memory of this host's machines grows without a limit set before",
+    maxMemory: true,
     dynamicMemory: true,
     firmware: true,
     secureBoot: true,

@@ -71,6 +71,7 @@ export const effects: Driver<Machine, never>["effects"] = {
   name: () => LIVE,
   cpus: whileOff("processors are set"),
   memory: whenRunning(memory),
+  maxMemory: () => LIVE,
   dynamicMemory: whenRunning(dynamicMemory),
   firmware: () => ({ effect: "replace", because: "a machine of another generation is another machine" }),
   secureBoot: whileOff("Secure Boot is set"),

@@ -28,6 +28,8 @@ export function readProperties(
     guest: mark?.guest,
     cpus: machine.cpus,
     memory: memory.startup,
+    // Memory grows while a machine runs without a limit set before, so each declared one is kept.
+    maxMemory: declared.maxMemory,
     dynamicMemory: memory.dynamic
       ? { minimum: memory.minimum, maximum: memory.maximum, buffer: memory.buffer }
       : undefined,

@@ -1,10 +1,23 @@
 # Files on the way to the host: parts that are uploaded, checked and then put in their place.
 
+# Seconds for which a file may still be in use that nobody needs any more: a machine lets go of its files a little after
+# it is off.
+$CvReleaseLimit = 10
+
 # Deletes exactly this file.
 function Remove-CvFile([string] $Path) {
     if (-not [IO.File]::Exists($Path)) { return }
     [IO.File]::SetAttributes($Path, [IO.FileAttributes]::Normal)
-    [IO.File]::Delete($Path)
+    $end = [datetime]::UtcNow.AddSeconds($CvReleaseLimit)
+    while ($true) {
+        try { return [IO.File]::Delete($Path) }
+        catch {
+            # ERROR_SHARING_VIOLATION
+            $busy = $_.Exception.HResult -eq -2147024864 -or ($null -ne $_.Exception.InnerException -and $_.Exception.InnerException.HResult -eq -2147024864)
+            if (-not $busy -or [datetime]::UtcNow -gt $end) { throw }
+            Start-Sleep -Milliseconds 200
+        }
+    }
 }
 
 # Makes a folder, and those above it.

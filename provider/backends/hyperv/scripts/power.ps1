@@ -74,14 +74,17 @@ function Wait-CvShutdown($Machine, [int] $Seconds) {
     try {
         [void] $shell.AddScript('param($Machine) Hyper-V\Stop-VM -VM $Machine -Force -Confirm:$false -ErrorAction Stop').AddArgument($Machine)
         $asked = @{ Handle = $shell.BeginInvoke(); At = [datetime]::UtcNow }
-        return (Wait-CvOff ([string] $Machine.Id) $Seconds {
-                # A guest that cannot be asked yet, because it boots, is asked again.
-                $failed = $asked.Handle.IsCompleted -and $shell.InvocationStateInfo.State.ToString() -eq 'Failed'
-                if ($failed -and ([datetime]::UtcNow - $asked.At).TotalSeconds -gt 1) {
-                    $asked.Handle = $shell.BeginInvoke()
-                    $asked.At = [datetime]::UtcNow
-                }
-            })
+        $off = Wait-CvOff ([string] $Machine.Id) $Seconds {
+            # A guest that cannot be asked yet, because it boots, is asked again.
+            $failed = $asked.Handle.IsCompleted -and $shell.InvocationStateInfo.State.ToString() -eq 'Failed'
+            if ($failed -and ([datetime]::UtcNow - $asked.At).TotalSeconds -gt 1) {
+                $asked.Handle = $shell.BeginInvoke()
+                $asked.At = [datetime]::UtcNow
+            }
+        }
+        # What a command still does after its work is its own to end.
+        if ($off) { [void] $asked.Handle.AsyncWaitHandle.WaitOne(5000) }
+        return $off
     }
     finally { [void] $shell.BeginStop($null, $null) }
 }

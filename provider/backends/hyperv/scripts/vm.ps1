@@ -210,8 +210,9 @@ function Remove-CvVm($Arguments) {
     if ($snapshots.Count -gt 0 -and -not $Arguments.snapshots) { Stop-Cv 'HasSnapshots' @{ machine = $machine.Name; count = $snapshots.Count } }
     if ($snapshots.Count -gt 0) { Remove-CvSnapshots $Arguments.id $snapshots }
     $path = [string] $machine.Path
-    Hyper-V\Remove-VM -VM (Get-CvVm $Arguments.id) -Force -Confirm:$false -ErrorAction Stop
+    # Before the machine, which alone knows of them: what fails is done by the next attempt.
     foreach ($file in $Arguments.files) { Remove-CvFile $file }
+    Hyper-V\Remove-VM -VM (Get-CvVm $Arguments.id) -Force -Confirm:$false -ErrorAction Stop
     Remove-CvEmptyFolder $path
     return @{ removed = $true }
 }
