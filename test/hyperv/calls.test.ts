@@ -74,4 +74,18 @@ describe.skipIf(hypervMissing() !== undefined)(withHyperv("requests for a host")
         "vm.remove": 1,
       });
   }, 120_000);
+
+  test("32 machines at once have addresses and MACs of their own, and all is left as it was", async () => {
+    const { create, remove, read } = connected();
+    const network = await create("Network", { name: "many", cidr: "10.6.0.0/26" });
+    const words = { memory: "32MiB", networks: [{ network: network.id }], shutdown: { timeout: 1 } };
+    const names = Array.from({ length: 32 }, (_, i) => `many-${i}`);
+    const made = await Promise.all(names.map((name) => create("VirtualMachine", { name, ...words })));
+    const of = (output: string) => made.map(({ outputs }) => Object.values(outputs[output] as object).flat()[0]);
+    expect(new Set(of("addresses")).size).toBe(32);
+    expect(new Set(of("macs")).size).toBe(32);
+    await Promise.all(made.map((machine) => remove("VirtualMachine", machine)));
+    await remove("Network", network);
+    expect(await read("Network", network)).toBe(undefined);
+  }, 240_000);
 });
