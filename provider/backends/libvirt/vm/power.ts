@@ -83,8 +83,12 @@ async function askToStop(host: LibvirtHost, dom: DomainRef, flags: number): Prom
     const state = await stateOf(host, dom);
     if (isOff(state)) return false;
     if (isProviderError(error, "dropped")) return true;
-    if (state !== DomainState.paused) throw error;
-    await resume(host, dom);
+    if (state !== DomainState.paused) return endsBy(host, dom, error);
+    try {
+      await resume(host, dom);
+    } catch (failed) {
+      return endsBy(host, dom, failed);
+    }
     return askToStop(host, dom, flags);
   }
 }
@@ -96,6 +100,22 @@ export const agentConnected = (live: Element): boolean => {
   const channels = devices ? childrenOf(devices, "channel") : [];
   return channels.some((c) => isAgent(c) && attributeAt(c, "target", "state") === "connected");
 };
+
+/** How long the daemon may take to tidy up after a guest that ended by itself. Milliseconds. */
+const TIDYING_MS = 5000;
+const PATIENCE = { every: 200, signal: new AbortController().signal };
+
+/**
+ * A guest that ends while a call works on it makes the call fail, and is seen to be off a little later. False then.
+ * @throws the error of the call when the guest has not ended.
+ */
+async function endsBy(host: LibvirtHost, dom: DomainRef, error: unknown): Promise<false> {
+  const off = async () => isOff(await stateOf(host, dom)) || undefined;
+  const timeoutMs = isProviderError(error, "failed") ? TIDYING_MS : 0;
+  const found = timeoutMs === 0 ? await off() : await host.watch.until(dom.uuid, off, { ...PATIENCE, timeoutMs });
+  if (found === true) return false;
+  throw error;
+}
 
 async function stateOf(host: LibvirtHost, dom: DomainRef): Promise<number> {
   try {
@@ -111,6 +131,6 @@ export async function powerOff(host: LibvirtHost, dom: DomainRef): Promise<void>
   try {
     await host.session.call(domains.destroy, { dom, flags: 0 });
   } catch (error) {
-    if (!isOff(await stateOf(host, dom))) throw error;
+    await endsBy(host, dom, error);
   }
 }
