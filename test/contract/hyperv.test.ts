@@ -37,7 +37,8 @@ const deviations: Readonly<Record<string, string>> = {
   "VirtualMachine > changes disks (bus) in place": "generation 2 has SCSI only; refused by name at preview",
   "VirtualMachine > changes disks (read only) in place": "guests write to every disk; refused by name at preview",
   "VirtualMachine > changes networks (model) in place": "generation 2 has one device only; refused by name at preview",
-  "VirtualMachine > grows live up to its limits and no further": "memory has no limits, and processors change while the machine is off",
+  "VirtualMachine > grows live up to its limits and no further":
+    "memory has no limits, and processors change while the machine is off",
 };
 
 if (missing !== undefined)
