@@ -1,11 +1,12 @@
 import { ownFormat } from "../../provider/backends/libvirt/formats.js";
-import { macOf, uuidOf } from "../../provider/backends/libvirt/identity.js";
+import { uuidOf } from "../../provider/backends/libvirt/identity.js";
 import { freeTarget } from "../../provider/backends/libvirt/vm/devices.js";
-import { hostnameOf } from "../../provider/backends/libvirt/vm/seed.js";
 import type { MachineInputs, Resolved, Virtualisation } from "../../provider/backends/libvirt/vm/types.js";
 import { type Element, elements } from "../../provider/backends/libvirt/xml.js";
+import { macOf } from "../../provider/backends/macs.js";
 import { checkFields } from "../../provider/core/check.js";
 import { VirtualMachine } from "../../provider/kinds/virtual-machine.js";
+import { hostnameOf } from "../../provider/media/first-boot.js";
 
 /** A declaration in its normal form. @throws with the problems of one that is wrong. */
 export function inputsOf(written: Readonly<Record<string, unknown>>): MachineInputs {

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { macOf, settledMac } from "./macs.js";
+import { macOf } from "../macs.js";
+import { settledMac } from "./macs.js";
 
 test("MAC addresses", () => {
   expect(macOf("p/s", "web", "nic0")).toMatch(/^52:54(:[0-9a-f]{2}){4}$/);

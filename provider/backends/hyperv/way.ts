@@ -1,8 +1,9 @@
 import { open } from "node:fs/promises";
 import type { Duplex } from "node:stream";
-import { isProviderError, ProviderError } from "../../core/errors.js";
+import { isProviderError } from "../../core/errors.js";
 import type { HostSettings } from "../../core/settings.js";
 import { localTransport } from "../../transports/local.js";
+import { loginTransport } from "../../transports/login.js";
 import { type Part, type PutOptions, Sftp } from "../../transports/sftp.js";
 import type { LoginTransport } from "../../transports/transport.js";
 import type { HostUri } from "./uri.js";
@@ -47,7 +48,7 @@ async function putLocal(path: string, parts: AsyncIterable<Part>, { onProgress }
 function sshWay(uri: HostUri, settings: HostSettings, keepalive: number | undefined): Way {
   let transport: Promise<LoginTransport> | undefined;
   const login = () => {
-    transport ??= sshTransport(uri, settings, keepalive);
+    transport ??= loginTransport(uri, settings, keepalive);
     return transport;
   };
   let hasSftp = true;
@@ -82,33 +83,3 @@ async function openSftp(login: LoginTransport): Promise<Sftp | undefined> {
 /** OpenSSH on Windows knows drives as folders of its root. It does not know shares. */
 const sftpPath = (path: string): string | undefined =>
   /^[A-Za-z]:[\\/]/.test(path) ? `/${path.replaceAll("\\", "/")}` : undefined;
-
-function clientOf(word: string | undefined): "auto" | "built-in" | "openssh" | undefined {
-  if (word === undefined || word === "auto" || word === "built-in" || word === "openssh") return word;
-  throw new ProviderError("invalid", `"${word}" is none of auto, built-in, openssh`, {
-    where: { property: "crossvisor:sshClient" },
-    hint: "Leave it out: the machine's own ssh is used where the SSH configuration needs it.",
-  });
-}
-
-async function sshTransport(
-  uri: HostUri,
-  settings: HostSettings,
-  keepalive: number | undefined,
-): Promise<LoginTransport> {
-  const { sshTransport: open } = await import("../../transports/ssh.js");
-  return open({
-    client: clientOf(settings.sshClient),
-    host: uri.host ?? "",
-    user: uri.user,
-    port: uri.port,
-    password: settings.password,
-    privateKey: settings.privateKey,
-    passphrase: settings.passphrase,
-    identityFiles: uri.keyfile === undefined ? undefined : [uri.keyfile],
-    knownHosts: settings.knownHosts ?? uri.knownHosts,
-    hostKeyCheck: uri.noVerify ? "off" : undefined,
-    configFile: settings.sshConfig,
-    keepalive,
-  });
-}

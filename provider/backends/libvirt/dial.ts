@@ -2,6 +2,7 @@ import type { Duplex } from "node:stream";
 import { ProviderError } from "../../core/errors.js";
 import type { HostSettings } from "../../core/settings.js";
 import { localTransport } from "../../transports/local.js";
+import { loginTransport } from "../../transports/login.js";
 import { openTcp } from "../../transports/tcp.js";
 import type { Transport } from "../../transports/transport.js";
 import { dialTls, TCP_PORT } from "./tls.js";
@@ -30,7 +31,7 @@ export function dialer(uri: HostUri, settings: HostSettings, sshKeepaliveMs?: nu
   let taken: Way | undefined;
   const open = () => {
     transport ??=
-      uri.transport === "ssh" ? sshTransport(uri, settings, sshKeepaliveMs) : Promise.resolve(localTransport());
+      uri.transport === "ssh" ? loginTransport(uri, settings, sshKeepaliveMs) : Promise.resolve(localTransport());
     return transport;
   };
   return {
@@ -86,30 +87,4 @@ function sockets(uri: HostUri): readonly string[] {
   const runtime = process.env["XDG_RUNTIME_DIR"];
   const folder = runtime === undefined ? `${process.env["HOME"]}/.cache/libvirt` : `${runtime}/libvirt`;
   return names.map((name) => `${folder}/${name}`);
-}
-
-function clientOf(word: string | undefined): "auto" | "built-in" | "openssh" | undefined {
-  if (word === undefined || word === "auto" || word === "built-in" || word === "openssh") return word;
-  throw new ProviderError("invalid", `"${word}" is none of auto, built-in, openssh`, {
-    where: { property: "crossvisor:sshClient" },
-    hint: "Leave it out: the machine's own ssh is used where the SSH configuration needs it.",
-  });
-}
-
-async function sshTransport(uri: HostUri, settings: HostSettings, keepalive?: number): Promise<Transport> {
-  const { sshTransport: open } = await import("../../transports/ssh.js");
-  return open({
-    client: clientOf(settings.sshClient),
-    host: uri.host ?? "",
-    user: uri.user,
-    port: uri.port,
-    password: settings.password,
-    privateKey: settings.privateKey,
-    passphrase: settings.passphrase,
-    identityFiles: uri.keyfile === undefined ? undefined : [uri.keyfile],
-    knownHosts: settings.knownHosts ?? uri.knownHosts,
-    hostKeyCheck: uri.noVerify ? "off" : undefined,
-    configFile: settings.sshConfig,
-    keepalive,
-  });
 }

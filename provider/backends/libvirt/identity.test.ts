@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
-import { isUuid, macOf, uuidOf } from "./identity.js";
+import { macOf } from "../macs.js";
+import { isUuid, uuidOf } from "./identity.js";
 
 describe("the UUID of an object", () => {
   it.each([

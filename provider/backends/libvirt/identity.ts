@@ -21,17 +21,6 @@ export function uuidOf(kind: string, owner: string, name: string): string {
   return hash.toString("hex").replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
 }
 
-/**
- * A locally administered unicast MAC address (52:54:…, QEMU's usual beginning) from the machine's UUID and the name of
- * the interface: 32 bits of a hash, so 200 machines of a host share one with a chance of 1 in 200 000.
- */
-export function macOf(machine: string, nic: string): string {
-  const hash = createHash("sha256")
-    .update(JSON.stringify([machine, nic]))
-    .digest("hex");
-  return `52:54:${(hash.slice(0, 8).match(/../g) ?? []).join(":")}`;
-}
-
 export const isUuid = (text: string): boolean => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text);
 
 /**

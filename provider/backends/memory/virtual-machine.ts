@@ -5,12 +5,13 @@ import { showBytes } from "../../core/units.js";
 import { same } from "../../core/values.js";
 import { within } from "../../kinds/address.js";
 import { VirtualMachine } from "../../kinds/index.js";
+import { macOf } from "../macs.js";
 import { driver } from "./driver.js";
 import { machineProblems } from "./machine-problems.js";
 import { allot, managedCidr, networkOf } from "./network.js";
 import type { Edit } from "./rules.js";
 import { volumeAt } from "./volume.js";
-import { macOf, type Stored, type World } from "./world.js";
+import type { Stored, World } from "./world.js";
 
 type K = typeof VirtualMachine;
 type Nic = InputsOf<K>["networks"][number];

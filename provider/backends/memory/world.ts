@@ -49,9 +49,5 @@ const hash = (...parts: readonly string[]): string => createHash("sha256").updat
 export const idOf = (kind: string, owner: string, place: string): string =>
   hash(kind, owner, place).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12}).*$/, "$1-$2-$3-$4-$5");
 
-/** A locally administered unicast MAC for an interface of a machine. */
-export const macOf = (machine: string, nic: string): string =>
-  `52:54:${(hash(machine, nic).slice(0, 8).match(/../g) ?? []).join(":")}`;
-
 /** A number from 0 to below `limit` that is the same for the same text. */
 export const numberOf = (text: string, limit: number): number => Number.parseInt(hash(text).slice(0, 12), 16) % limit;

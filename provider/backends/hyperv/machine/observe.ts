@@ -1,14 +1,12 @@
-import { isIPv4 } from "node:net";
 import type { Recorded } from "../../../core/driver.js";
-import { isLocalOnly, within } from "../../../kinds/address.js";
+import { isLocalOnly } from "../../../kinds/address.js";
+import { type Addresses, chosen } from "../../addresses.js";
 import type { HypervHost } from "../host.js";
 import { getMachine } from "../requests/machine.js";
 import type { MachineView, SwitchView } from "../view.js";
 import { type MachineMark, readMark } from "./mark.js";
 import { beyond, readProperties, stateOf } from "./read.js";
-import type { Machine, MachineInputs, MachineObserved } from "./types.js";
-
-type Addresses = Readonly<Record<string, readonly string[]>>;
+import type { Machine, MachineObserved } from "./types.js";
 
 /** A machine as the host has it now. `undefined` only when the host lists its machines and this is not among them. */
 export async function observe(
@@ -70,17 +68,4 @@ export function addressesOf(machine: MachineView, mark: MachineMark | undefined)
       return [name, [...(allotted === undefined ? [] : [allotted]), ...said]];
     }),
   );
-}
-
-type Wait = NonNullable<MachineInputs["waitForAddress"]>;
-
-/** The first address that fits: of the wanted interface, family and network. */
-export function chosen(addresses: Addresses, wait: Wait | undefined): string | undefined {
-  const fits = (a: string) =>
-    (wait === undefined || wait.family === "any" || (wait.family === "ipv4") === isIPv4(a)) &&
-    (wait?.cidr === undefined || within(a, wait.cidr));
-  return Object.entries(addresses)
-    .filter(([name]) => wait?.nic === undefined || name === wait.nic)
-    .flatMap(([, list]) => list)
-    .find(fits);
 }

@@ -1,8 +1,8 @@
 import { ProviderError } from "../../../core/errors.js";
 import { cidrText, gatewayOf, hasGuest, parseCidr, toNumber } from "../../../kinds/address.js";
 import { freeAddress } from "../../free-address.js";
+import { macOf } from "../../macs.js";
 import type { HypervHost } from "../host.js";
-import { macOf } from "../macs.js";
 import { cidrOf, modeOf, readMark as readNetworkMark } from "../network-mark.js";
 import type { Inventory } from "../requests/host.js";
 import type { MachineView, SwitchView } from "../view.js";

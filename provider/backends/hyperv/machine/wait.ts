@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Step } from "../../../core/driver.js";
 import { ProviderError } from "../../../core/errors.js";
+import { chosen } from "../../addresses.js";
 import type { HypervHost } from "../host.js";
 import { getMachine } from "../requests/machine.js";
 import type { MachineMark } from "./mark.js";
-import { addressesOf, chosen } from "./observe.js";
+import { addressesOf } from "./observe.js";
 import type { MachineInputs } from "./types.js";
 
 /** A guest tells its addresses to the host without any event, so the host is asked this often. Milliseconds. */

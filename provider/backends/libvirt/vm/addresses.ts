@@ -1,6 +1,6 @@
-import { isIPv4 } from "node:net";
 import { isProviderError } from "../../../core/errors.js";
-import { isLocalOnly, within } from "../../../kinds/address.js";
+import { isLocalOnly } from "../../../kinds/address.js";
+import type { Addresses } from "../../addresses.js";
 import type { LibvirtHost } from "../host.js";
 import { AddressSource } from "../rpc/flags.js";
 import { domainGuest } from "../rpc/procedures/domain-guest.js";
@@ -9,9 +9,6 @@ import { attribute, attributeAt, type Element } from "../xml.js";
 import type { NicNote, Notes } from "./notes.js";
 import { nicAt } from "./ours.js";
 import { agentConnected } from "./power.js";
-import type { MachineInputs } from "./types.js";
-
-export type Addresses = Readonly<Record<string, readonly string[]>>;
 
 /** What is asked about addresses: the machine, and as much as is known of it. */
 export interface Asked {
@@ -100,18 +97,4 @@ export async function ofAgent(host: LibvirtHost, dom: DomainRef) {
     if (isProviderError(error, "failed", "timeout", "unsupported")) return [];
     throw error;
   }
-}
-
-export type Wait = NonNullable<MachineInputs["waitForAddress"]>;
-
-/** The first address that fits: of the wanted interface, family and network; never one that is local to the guest. */
-export function chosen(addresses: Addresses, wait: Wait | undefined): string | undefined {
-  const fits = (a: string) =>
-    !isLocalOnly(a) &&
-    (wait === undefined || wait.family === "any" || (wait.family === "ipv4") === isIPv4(a)) &&
-    (wait?.cidr === undefined || within(a, wait.cidr));
-  return Object.entries(addresses)
-    .filter(([name]) => wait?.nic === undefined || name === wait.nic)
-    .flatMap(([, list]) => list)
-    .find(fits);
 }

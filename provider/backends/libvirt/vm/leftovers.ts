@@ -1,7 +1,8 @@
 import { isProviderError } from "../../../core/errors.js";
+import { macOf } from "../../macs.js";
 import { release } from "../allotment.js";
 import type { LibvirtHost } from "../host.js";
-import { isUuid, macOf } from "../identity.js";
+import { isUuid } from "../identity.js";
 import { byName } from "../network-ref.js";
 import { deleteSeedsBeside } from "./seed.js";
 import type { MachineInputs } from "./types.js";

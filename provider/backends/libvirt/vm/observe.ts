@@ -1,5 +1,6 @@
 import type { Recorded } from "../../../core/driver.js";
 import { isProviderError } from "../../../core/errors.js";
+import { type Addresses, chosen } from "../../addresses.js";
 import type { LibvirtHost } from "../host.js";
 import { isUuid } from "../identity.js";
 import type { Stats } from "../inventory.js";
@@ -7,7 +8,7 @@ import { DomainState, DomainXml } from "../rpc/flags.js";
 import { domains } from "../rpc/procedures/domain.js";
 import { type DomainRef, domainRef } from "../rpc/types.js";
 import { attribute, attributeAt, childrenOf, type Element, find, parseXml } from "../xml.js";
-import { type Addresses, addressesOf, chosen } from "./addresses.js";
+import { addressesOf } from "./addresses.js";
 import { settled } from "./balloon.js";
 import { beyond } from "./beyond.js";
 import { located } from "./located.js";

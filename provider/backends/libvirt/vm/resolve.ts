@@ -1,9 +1,11 @@
 import type { Step } from "../../../core/driver.js";
 import { isProviderError, ProviderError } from "../../../core/errors.js";
+import { hostnameOf } from "../../../media/first-boot.js";
+import { macOf } from "../../macs.js";
 import { type Claim, plug, type Socket } from "../allotment.js";
 import { ownFormat } from "../formats.js";
 import type { LibvirtHost } from "../host.js";
-import { isUuid, macOf } from "../identity.js";
+import { isUuid } from "../identity.js";
 import { refOf } from "../network-ref.js";
 import { networks } from "../rpc/procedures/network.js";
 import { volumes } from "../rpc/procedures/storage.js";
@@ -14,7 +16,6 @@ import { nicNames } from "./names.js";
 import type { Notes } from "./notes.js";
 import { diskAt, disksOf, macOf as macOfNic, ourNics } from "./ours.js";
 import { type Place, placeOf } from "./pool-of.js";
-import { hostnameOf } from "./seed.js";
 import type { DeclaredDisk, DeclaredNic, Disk, MachineInputs, Nic, Virtualisation } from "./types.js";
 
 /** What exists already of a machine that is to be resolved. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { inputsOf, resolved } from "../../../../test/libvirt/machines.js";
-import { hostnameOf, seedBytes } from "./seed.js";
+import { hostnameOf, seedBytes } from "../../../media/first-boot.js";
 
 describe("a host's name", () => {
   it.each([

@@ -1,45 +1,13 @@
 import { createHash } from "node:crypto";
 import { dirname } from "node:path";
 import { isProviderError, ProviderError } from "../../../core/errors.js";
-import { networkConfig, seed as seedImage } from "../../../media/nocloud.js";
+import { hostnameOf, seedBytes } from "../../../media/first-boot.js";
 import type { LibvirtHost } from "../host.js";
 import { pools, volumes } from "../rpc/procedures/storage.js";
 import type { PoolRef, VolumeRef } from "../rpc/types.js";
 import { write } from "../xml.js";
 import { placeOf } from "./pool-of.js";
 import type { Disk, MachineInputs, Nic, Seed } from "./types.js";
-
-/** Name of a host as RFC 1123 wants it, from a machine's name. */
-export const hostnameOf = (name: string): string =>
-  name
-    .toLowerCase()
-    .replace(/[^a-z0-9-]+/g, "-")
-    .replace(/^-+/, "")
-    .slice(0, 63)
-    .replace(/-+$/, "") || "guest";
-
-/**
- * The first-boot data as an image. The instance id is the machine's UUID: an edit of the data does not make a guest
- * that has booted run it as a new machine would.
- */
-export function seedBytes(uuid: string, inputs: MachineInputs, nics: readonly Nic[]): Uint8Array | undefined {
-  const { cloudInit } = inputs;
-  if (cloudInit === undefined) return undefined;
-  return seedImage({
-    instanceId: uuid,
-    hostname: hostnameOf(inputs.name),
-    ...(cloudInit.userData === undefined ? {} : { userData: cloudInit.userData }),
-    ...(cloudInit.metaData === undefined ? {} : { metaData: cloudInit.metaData }),
-    networkConfig: cloudInit.networkConfig ?? networkConfig(nics.map(nicConfig)),
-  });
-}
-
-const nicConfig = ({ mac, address: a }: Nic) => ({
-  mac,
-  ...(a === undefined ? {} : { address: `${a.address}/${a.prefix}` }),
-  ...(a?.gateway === undefined ? {} : { gateway: a.gateway }),
-  ...(a === undefined || a.dns.length === 0 ? {} : { dns: a.dns }),
-});
 
 /** The pool for a machine's seed: that of its first disk, where disks are files, else `default`. */
 async function seedPool(host: LibvirtHost, disk: Seeded["disk"]): Promise<PoolRef> {

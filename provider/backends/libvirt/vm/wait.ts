@@ -1,8 +1,9 @@
 import type { Step } from "../../../core/driver.js";
 import { ProviderError } from "../../../core/errors.js";
+import { type Addresses, chosen } from "../../addresses.js";
 import type { LibvirtHost } from "../host.js";
 import { domainRef, type NetworkRef } from "../rpc/types.js";
-import { type Addresses, chosen, leasesOf, ofAgent } from "./addresses.js";
+import { leasesOf, ofAgent } from "./addresses.js";
 import { agentConnected } from "./power.js";
 import { liveXml } from "./running.js";
 import type { Nic, Resolved } from "./types.js";
