@@ -8,8 +8,8 @@ interface Problem {
   readonly hint: string;
 }
 
-/** The smallest disk that New-VHD makes. */
-const SMALLEST = 3 * MiB;
+/** The smallest disk that New-VHD makes, in bytes. */
+export const SMALLEST = 3 * MiB;
 
 /** The size that a disk gets where none is declared: whole MiB, as Azure wants them, and no less than New-VHD makes. */
 export const grown = (source: number): number => Math.max(SMALLEST, Math.ceil(source / MiB) * MiB);

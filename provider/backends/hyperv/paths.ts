@@ -6,6 +6,9 @@ export function settledPath(path: string): string {
   return `${begin}${inside}`;
 }
 
+/** Whether a word is a path of a drive or share, and no name. */
+export const isPath = (word: string): boolean => /^[A-Za-z]:|^\\\\/.test(word);
+
 /** Windows looks for files without regard to case. */
 export const samePath = (a: string, b: string): boolean => keyOf(a) === keyOf(b);
 

@@ -12,7 +12,8 @@ export interface FileMark {
   readonly name: string;
 }
 
-export const poolMark = ({ owner, name }: FileMark): string => JSON.stringify({ v: 1, owner, name });
+/** The text of a mark. Those of volumes lie in their pool, so that they go where the folder goes. */
+export const markText = ({ owner, name }: FileMark): string => JSON.stringify({ v: 1, owner, name });
 
 /** What a mark says; `undefined` for what somebody spoilt. */
 export function readFileMark(text: string | undefined): FileMark | undefined {
@@ -52,6 +53,3 @@ export const volumePath = (pool: Pick<PoolView, "path">, name: string): string =
 /** Whose a file of a pool is. */
 export const markIn = (pool: PoolView | undefined, path: string): FileMark | undefined =>
   readFileMark(pool?.marks.find(({ file }) => file.toLowerCase() === fileOf(path).toLowerCase())?.text);
-
-/** The mark of a volume lies in its pool, so that it goes where the folder goes. */
-export const volumeMark = poolMark;

@@ -3,8 +3,8 @@ import { ProviderError } from "../../core/errors.js";
 import type { InputsOf, Problem } from "../../core/kind.js";
 import type { Kinds } from "../../kinds/index.js";
 import type { HypervHost } from "./host.js";
-import { settledPath } from "./paths.js";
-import { findPool, nameOf, ownerOf, poolMark } from "./pools.js";
+import { isPath, samePath, settledPath } from "./paths.js";
+import { findPool, markText, nameOf, ownerOf } from "./pools.js";
 import { refuse } from "./refuse.js";
 import { createFolder, getFolder, removeFolder } from "./requests/folder.js";
 import type { PoolView } from "./view.js";
@@ -60,7 +60,7 @@ async function examine(
   if (now !== undefined) return [];
   const { pools } = await host.view();
   if (adopt !== undefined)
-    return findPool(pools, adopt) === undefined && !/^[A-Za-z]:|^\\\\/.test(adopt)
+    return findPool(pools, adopt) === undefined && !isPath(adopt)
       ? [
           {
             path: "adopt",
@@ -85,7 +85,7 @@ async function examine(
 
 async function observe(host: HypervHost, id: string, recorded?: Recorded<StoragePool>) {
   const pool = host.fresh
-    ? (await host.view()).pools.find(({ path }) => path.toLowerCase() === id.toLowerCase())
+    ? (await host.view()).pools.find(({ path }) => samePath(path, id))
     : await getFolder(host.agent, id);
   // A folder without a mark is no pool: somebody took it from the list.
   if (pool === undefined || !pool.exists || (pool.mark === undefined && !pool.isDefault)) return undefined;
@@ -94,7 +94,7 @@ async function observe(host: HypervHost, id: string, recorded?: Recorded<Storage
     name: nameOf(pool),
     type: "dir",
     // A path has many spellings: the declared one is told where it means the same.
-    path: said !== undefined && settledPath(said).toLowerCase() === pool.path.toLowerCase() ? said : pool.path,
+    path: said !== undefined && samePath(said, pool.path) ? said : pool.path,
     autostart: true,
     active: true,
   };
@@ -115,7 +115,7 @@ async function create(host: HypervHost, wanted: Inputs, { made }: Step): Promise
   if (wanted.adopt !== undefined) return made(await adopted(host, pools, wanted));
   refuse(await examine(host, wanted, undefined));
   const path = settledPath(wanted.path ?? "");
-  const pool = await createFolder(host.agent, path, poolMark(wanted));
+  const pool = await createFolder(host.agent, path, markText(wanted));
   made(pool.path);
 }
 
@@ -128,12 +128,12 @@ async function adopted(host: HypervHost, pools: readonly PoolView[], wanted: Inp
       where: { property: "adopt" },
       hint: "Give its name, or the path of a folder that exists.",
     });
-  if (there.mark === undefined) await createFolder(host.agent, there.path, poolMark(wanted));
+  if (there.mark === undefined) await createFolder(host.agent, there.path, markText(wanted));
   return there.path;
 }
 
 async function folderAt(host: HypervHost, path: string): Promise<PoolView | undefined> {
-  if (!/^[A-Za-z]:|^\\\\/.test(path)) return undefined;
+  if (!isPath(path)) return undefined;
   const folder = await getFolder(host.agent, settledPath(path));
   return folder.exists ? folder : undefined;
 }
@@ -141,7 +141,7 @@ async function folderAt(host: HypervHost, path: string): Promise<PoolView | unde
 async function update(host: HypervHost, { id, observed, wanted, changes }: Update<StoragePool>): Promise<void> {
   const name = observed.properties.name ?? wanted.name;
   if (changes.some(({ property }) => property === "owner"))
-    await createFolder(host.agent, id, poolMark({ owner: wanted.owner, name }));
+    await createFolder(host.agent, id, markText({ owner: wanted.owner, name }));
 }
 
 async function remove(host: HypervHost, id: string, { onDelete }: Partial<Inputs>): Promise<void> {

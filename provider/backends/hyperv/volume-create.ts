@@ -3,12 +3,13 @@ import type { Step } from "../../core/driver.js";
 import { isProviderError, ProviderError } from "../../core/errors.js";
 import { showBytes } from "../../core/units.js";
 import { toVhdx } from "../../media/vhdx.js";
+import { diskAt, volumeNamed } from "./disks.js";
 import type { HypervHost } from "./host.js";
-import { parentOf, samePath, settledPath } from "./paths.js";
-import { markIn, poolNamed, volumeMark, volumePath } from "./pools.js";
+import { isPath, settledPath } from "./paths.js";
+import { markIn, markText, poolNamed, volumePath } from "./pools.js";
 import { refuse } from "./refuse.js";
 import { createDisk, getDisk, growDisk } from "./requests/disk.js";
-import { clearFileMark, getFolder, setFileMark } from "./requests/folder.js";
+import { clearFileMark, setFileMark } from "./requests/folder.js";
 import { upload } from "./upload.js";
 import { baseProblems } from "./volume-examine.js";
 import type { VolumeInputs } from "./volume-types.js";
@@ -21,21 +22,19 @@ const BLOCK = 2 ** 20;
  * and a file comes to its place in one step, so a file with our mark is complete, and one without it is foreign.
  */
 export async function createVolume(host: HypervHost, wanted: VolumeInputs, step: Step): Promise<void> {
-  const { pools, disks } = await host.view();
   if (wanted.adopt !== undefined) return step.made(await adopted(host, wanted));
-  const pool = poolNamed(pools, wanted.pool);
+  const pool = poolNamed((await host.view()).pools, wanted.pool);
   const path = volumePath(pool, wanted.name);
-  const mark = markIn(await getFolder(host.agent, pool.path), path);
-  const there = disks.find((d) => samePath(d.path, path)) ?? (await getDisk(host.agent, path));
+  const there = await diskAt(host, path);
   if (there.exists) {
-    if (mark?.owner !== wanted.owner) throw foreign(path);
+    if (markIn(pool, path)?.owner !== wanted.owner) throw foreign(path);
     step.made(there.path);
     if (wanted.size !== undefined && there.size !== undefined && there.size < wanted.size)
       await growDisk(host.agent, there.path, wanted.size, step);
     return;
   }
-  if (wanted.base !== undefined) refuse(await baseProblems(host, disks, wanted.base, wanted.size));
-  await setFileMark(host.agent, path, volumeMark(wanted));
+  if (wanted.base !== undefined) refuse(await baseProblems(host, wanted.base, wanted.size));
+  await setFileMark(host.agent, path, markText(wanted));
   try {
     await fill(host, path, wanted, step);
   } catch (error) {
@@ -104,14 +103,8 @@ const foreign = (path: string): ProviderError =>
 
 /** By its path, which is its id, or by its name in the pool. */
 async function adopted(host: HypervHost, { adopt = "", pool, name }: VolumeInputs): Promise<string> {
-  const { pools, disks } = await host.view();
-  const path = /^[A-Za-z]:|^\\\\/.test(adopt) ? settledPath(adopt) : namedPath(adopt);
-  function namedPath(word: string): string {
-    const place = poolNamed(pools, pool);
-    const marked = disks.find((d) => samePath(parentOf(d.path), place.path) && markIn(place, d.path)?.name === word);
-    return marked?.path ?? volumePath(place, word);
-  }
-  const disk = disks.find((d) => samePath(d.path, path)) ?? (await getDisk(host.agent, path));
+  const named = async () => volumeNamed(host, poolNamed((await host.view()).pools, pool), adopt);
+  const disk = await diskAt(host, isPath(adopt) ? adopt : await named());
   if (disk.exists) return disk.path;
   throw new ProviderError("not-found", `there is no volume "${adopt}"`, {
     where: { property: "adopt" },

@@ -3,12 +3,12 @@ import { showBytes } from "../../core/units.js";
 import { IMAGE_HEAD, inspectImage } from "../../media/image.js";
 import { probe } from "../../media/source.js";
 import { vhdxFault } from "../../media/vhdx-source.js";
+import { diskAt, volumeNamed } from "./disks.js";
 import type { HypervHost } from "./host.js";
-import { LONGEST_PATH, parentOf, samePath, settledPath } from "./paths.js";
+import { isPath, LONGEST_PATH, samePath } from "./paths.js";
 import { findPool, markIn, noPool, volumePath } from "./pools.js";
-import { getDisk } from "./requests/disk.js";
 import type { Inventory } from "./requests/host.js";
-import type { DiskView, PoolView } from "./view.js";
+import type { PoolView } from "./view.js";
 import type { VolumeInputs, VolumeObserved } from "./volume-types.js";
 
 type Wanted = Partial<VolumeInputs>;
@@ -25,9 +25,9 @@ export async function examineVolume(
   const problems: Problem[] = [];
   if (wanted.pool !== undefined && pool === undefined && now === undefined)
     problems.push({ path: "pool", reason: noPool(wanted.pool) });
-  if (now === undefined && pool !== undefined) problems.push(...(await taken(host, view, pool, wanted)));
+  if (now === undefined && pool !== undefined) problems.push(...(await taken(host, pool, wanted)));
   if (wanted.base !== undefined && (now === undefined || !samePath(wanted.base, now.properties.base ?? "")))
-    problems.push(...(await baseProblems(host, view.disks, wanted.base, wanted.size)));
+    problems.push(...(await baseProblems(host, wanted.base, wanted.size)));
   const filled = now === undefined || (declared !== undefined && declared.source !== wanted.source);
   if (filled && wanted.source !== undefined && wanted.adopt === undefined)
     problems.push(...(await sourceProblems(wanted.source, wanted, pool)));
@@ -35,33 +35,17 @@ export async function examineVolume(
   return problems;
 }
 
-async function taken(
-  host: HypervHost,
-  { disks, pools }: Inventory,
-  pool: PoolView,
-  { name, owner, adopt }: Wanted,
-): Promise<readonly Problem[]> {
-  const exists = async (path: string) =>
-    (disks.find((d) => samePath(d.path, path)) ?? (await getDisk(host.agent, path))).exists;
+async function taken(host: HypervHost, pool: PoolView, { name, owner, adopt }: Wanted): Promise<readonly Problem[]> {
   if (adopt !== undefined) {
-    const named = disks.some((d) => samePath(parentOf(d.path), pool.path) && markIn(pool, d.path)?.name === adopt);
-    if (named || (await exists(/^[A-Za-z]:|^\\\\/.test(adopt) ? settledPath(adopt) : volumePath(pool, adopt))))
-      return [];
-    return [{ path: "adopt", reason: `must name a volume of the storage pool ${pool.path}: there is no "${adopt}"` }];
+    const { exists } = await diskAt(host, isPath(adopt) ? adopt : await volumeNamed(host, pool, adopt));
+    const reason = `must name a volume of the storage pool ${pool.path}: there is no "${adopt}"`;
+    return exists ? [] : [{ path: "adopt", reason }];
   }
   if (name === undefined) return [];
   const path = volumePath(pool, name);
   if (path.length > LONGEST_PATH)
     return [{ path: "name", reason: `must be shorter: ${path} has more than ${LONGEST_PATH} characters` }];
-  if (
-    owner === undefined ||
-    markIn(
-      pools.find((p) => p === pool),
-      path,
-    )?.owner === owner ||
-    !(await exists(path))
-  )
-    return [];
+  if (owner === undefined || markIn(pool, path)?.owner === owner || !(await diskAt(host, path)).exists) return [];
   return [
     {
       path: "name",
@@ -73,11 +57,10 @@ async function taken(
 /** What speaks against a disk as the one under another. */
 export async function baseProblems(
   host: HypervHost,
-  disks: readonly DiskView[],
   base: string,
   size: number | undefined,
 ): Promise<readonly Problem[]> {
-  const disk = disks.find((d) => samePath(d.path, base)) ?? (await getDisk(host.agent, settledPath(base)));
+  const disk = await diskAt(host, base);
   if (!disk.exists)
     return [{ path: "base", reason: `"${base}" is no disk of the host: declare it as a Volume, or give its path` }];
   if (disk.size !== undefined && size !== undefined && size < disk.size)

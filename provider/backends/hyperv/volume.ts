@@ -1,19 +1,18 @@
 import type { Driver, Listed, Recorded, Step, Update } from "../../core/driver.js";
 import type { Problem } from "../../core/kind.js";
 import { showBytes } from "../../core/units.js";
+import { SMALLEST } from "../../media/vhdx-source.js";
+import { diskAt } from "./disks.js";
 import type { HypervHost } from "./host.js";
 import { fileNameProblem, fileOf, LONGEST_PATH, parentOf, samePath, settledPath } from "./paths.js";
-import { markIn, nameOf, ownerOf, volumeMark } from "./pools.js";
+import { markIn, markText, nameOf } from "./pools.js";
 import { refuse } from "./refuse.js";
-import { getDisk, growDisk, removeDisk } from "./requests/disk.js";
+import { growDisk, removeDisk } from "./requests/disk.js";
 import { clearFileMark, setFileMark } from "./requests/folder.js";
 import type { DiskView } from "./view.js";
 import { createVolume } from "./volume-create.js";
 import { examineVolume, resizing } from "./volume-examine.js";
 import type { Volume, VolumeInputs, VolumeObserved } from "./volume-types.js";
-
-/** The smallest disk that New-VHD makes. */
-const LEAST = 3 * 2 ** 20;
 
 /** Volumes are VHDX files in the folder of a pool; the id is the path. */
 export const volume: Driver<Volume, HypervHost> = {
@@ -50,10 +49,10 @@ function limits({ name, size, format }: Partial<VolumeInputs>): readonly Problem
     });
   if (format !== undefined && format !== "vhdx")
     problems.push({ path: "format", reason: `must be "vhdx" on this host, not "${format}": leave it out` });
-  if (size !== undefined && size < LEAST)
+  if (size !== undefined && size < SMALLEST)
     problems.push({
       path: "size",
-      reason: `must be at least ${showBytes(LEAST)} on this host, not ${showBytes(size)}`,
+      reason: `must be at least ${showBytes(SMALLEST)} on this host, not ${showBytes(size)}`,
     });
   return problems;
 }
@@ -79,9 +78,9 @@ async function list(host: HypervHost): Promise<readonly Listed<Volume>[]> {
 
 async function observe(host: HypervHost, id: string, recorded?: Recorded<Volume>): Promise<VolumeObserved | undefined> {
   const path = settledPath(id);
-  const { disks, pools } = await host.view();
+  const { pools } = await host.view();
   const pool = pools.find((p) => samePath(p.path, parentOf(path)));
-  const disk = disks.find((d) => samePath(d.path, path)) ?? (await getDisk(host.agent, path));
+  const disk = await diskAt(host, path);
   if (!disk.exists) return undefined;
   const mark = markIn(pool, path);
   return {
@@ -119,7 +118,7 @@ async function update(
 ): Promise<void> {
   for (const { property } of changes) {
     if (property === "owner")
-      await setFileMark(host.agent, id, volumeMark({ ...wanted, name: observed.properties.name ?? wanted.name }));
+      await setFileMark(host.agent, id, markText({ ...wanted, name: observed.properties.name ?? wanted.name }));
     if (property === "size") await resize(host, observed, wanted, signal);
   }
 }
@@ -131,13 +130,7 @@ async function resize(host: HypervHost, now: VolumeObserved, wanted: VolumeInput
 
 async function remove(host: HypervHost, id: string, _declared: Partial<VolumeInputs>, { signal }: Step): Promise<void> {
   const { pools } = await host.view();
-  await removeDisk(
-    host.agent,
-    id,
-    pools.filter((p) => ownerOf(p) !== undefined || p.isDefault).map((p) => p.path),
-    {
-      signal,
-    },
-  );
+  const folders = pools.map(({ path }) => path);
+  await removeDisk(host.agent, id, folders, { signal });
   await clearFileMark(host.agent, id);
 }

@@ -22,7 +22,6 @@ export async function create(host: HypervHost, wanted: MachineInputs, step: Step
   const view = await host.view();
   if (wanted.adopt !== undefined) return step.made(adopted(view.machines, wanted.adopt));
   const there = view.machines.find((m) => isOurs(m, wanted));
-  refuseForeign(view.machines, there, wanted);
   if (there === undefined) refuse(await examine(host, wanted, undefined));
   const claimant = `${wanted.owner} ${wanted.name}`;
   try {
@@ -40,15 +39,6 @@ function adopted(machines: readonly MachineView[], word: string): string {
   throw new ProviderError("invalid", `"${word}" is no virtual machine of the host`, {
     where: { property: "adopt" },
     hint: "Give the name or id of one that `Get-VM` shows.",
-  });
-}
-
-/** Names are not unique here, but a person would not know which of two is meant. */
-function refuseForeign(machines: readonly MachineView[], mine: MachineView | undefined, wanted: MachineInputs): void {
-  if (mine !== undefined || !machines.some((m) => m.name === wanted.name)) return;
-  throw new ProviderError("exists", `a virtual machine "${wanted.name}" of somebody else is on the host`, {
-    where: { property: "name" },
-    hint: `Choose another name, or take it over with adopt: "${wanted.name}".`,
   });
 }
 

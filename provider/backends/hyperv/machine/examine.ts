@@ -2,9 +2,9 @@ import { isProviderError } from "../../../core/errors.js";
 import type { Problem } from "../../../core/kind.js";
 import { showBytes } from "../../../core/units.js";
 import { checkUserData } from "../../../media/nocloud.js";
+import { diskAt } from "../disks.js";
 import type { HypervHost } from "../host.js";
-import { samePath, settledPath } from "../paths.js";
-import { getDisk } from "../requests/disk.js";
+import { samePath } from "../paths.js";
 import type { Inventory } from "../requests/host.js";
 import type { MachineView } from "../view.js";
 import { readMark } from "./mark.js";
@@ -80,7 +80,7 @@ export const machineNamed = (machines: readonly MachineView[], word: string): Ma
 
 async function diskProblems(
   host: HypervHost,
-  { disks, machines }: Inventory,
+  { machines }: Inventory,
   wanted: Wanted,
   self: MachineView | undefined,
 ): Promise<readonly Problem[]> {
@@ -89,8 +89,7 @@ async function diskProblems(
     const path = disk?.volume ?? disk?.path;
     if (path === undefined) continue;
     const at = `disks[${i}].${disk?.path === undefined ? "volume" : "path"}`;
-    const known = disks.find((d) => samePath(d.path, path));
-    if (!(known ?? (await lookAt(host, path)))?.exists)
+    if (!(await isThere(host, path)))
       problems.push({ path: at, reason: `"${path}" is no disk of the host: declare it as a Volume, or give its path` });
     const other = machines.find((m) => m.id !== self?.id && m.disks.some((d) => samePath(d.path, path)));
     const mine = other !== undefined && isOurs(other, { owner: wanted.owner ?? "", name: wanted.name ?? "" });
@@ -104,11 +103,11 @@ async function diskProblems(
 }
 
 /** A path that cannot be looked at is no problem of the declaration. */
-async function lookAt(host: HypervHost, path: string) {
+async function isThere(host: HypervHost, path: string): Promise<boolean> {
   try {
-    return await getDisk(host.agent, settledPath(path));
+    return (await diskAt(host, path)).exists;
   } catch (error) {
-    if (isProviderError(error, "busy", "denied")) return { exists: true };
+    if (isProviderError(error, "busy", "denied")) return true;
     throw error;
   }
 }
