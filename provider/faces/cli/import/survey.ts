@@ -186,7 +186,7 @@ class Observer {
 
 /** What the host cannot tell of one object does not keep the others out. */
 function unreadable(error: unknown): string {
-  if (isProviderError(error, "failed")) return error.fact;
+  if (isProviderError(error, "failed", "hidden")) return error.fact;
   throw error;
 }
 
