@@ -2,10 +2,10 @@ import type { Problem } from "../../../core/kind.js";
 import { showBytes } from "../../../core/units.js";
 import type { LibvirtHost } from "../host.js";
 import { DomainXml } from "../rpc/flags.js";
-import { domains } from "../rpc/procedures/domain.js";
 import { domainRef } from "../rpc/types.js";
-import { attribute, attributeAt, childrenOf, type Element, find, parseXml, sizeAt, textAt } from "../xml.js";
+import { attribute, attributeAt, childrenOf, type Element, find, sizeAt, textAt } from "../xml.js";
 import { driveFault, wantedCpus, wantedMemory } from "./edit.js";
+import { describeDomain } from "./located.js";
 import { readNotes } from "./notes.js";
 import { CD_DRIVE, type MachineInputs, type MachineObserved, SEED_DRIVE } from "./types.js";
 
@@ -22,8 +22,7 @@ export async function fitProblems(
 ): Promise<Problem[]> {
   if (now === undefined || !touches(wanted, now.properties)) return [];
   const dom = domainRef(now.properties.name ?? "", now.id);
-  const xml = await host.session.call(domains.xml, { dom, flags: DomainXml.inactive });
-  return misfits(parseXml(xml, `the virtual machine ${dom.name}`), wanted);
+  return misfits(await describeDomain(host, dom, DomainXml.inactive), wanted);
 }
 
 function touches(wanted: Wanted, now: Wanted): boolean {

@@ -1,17 +1,22 @@
 import type { LibvirtHost } from "../host.js";
+import { domains } from "../rpc/procedures/domain.js";
+import type { DomainRef } from "../rpc/types.js";
 import { describeVolume } from "../volume-lookup.js";
-import { attribute, childrenOf, type Element, find } from "../xml.js";
+import { attribute, childrenOf, type Element, find, parseXml } from "../xml.js";
 
 /** Paths of disks that a definition names by pool and volume, by their `source`: the definition itself stays as it is. */
 const paths = new WeakMap<Element, string>();
 
 /**
- * Looks up where the disks lie that a definition names by pool and volume, so that `sourceOf` knows them. One call for
- * each of them. A volume that is gone has no path.
+ * What the daemon says of a machine: what runs with flags 0, what is configured with `DomainXml.inactive`. Where disks lie
+ * that are named by pool and volume is looked up, one call for each of them, so that `sourceOf` knows them; a volume
+ * that is gone has no path.
  *
- * @throws `failed`, naming the pool, when it is stopped or not defined: nobody knows then what the machine has.
+ * @throws `hidden`, naming the pool, when such a pool is stopped or not defined: nobody knows then what the machine has.
  */
-export async function located(host: LibvirtHost, domain: Element): Promise<Element> {
+export async function describeDomain(host: LibvirtHost, dom: DomainRef, flags: number): Promise<Element> {
+  const xml = await host.session.call(domains.xml, { dom, flags });
+  const domain = parseXml(xml, `the virtual machine ${dom.name || dom.uuid}`);
   const devices = find(domain, "devices");
   for (const disk of devices ? childrenOf(devices, "disk") : []) {
     const source = attribute(disk, "type") === "volume" ? find(disk, "source") : undefined;

@@ -7,11 +7,11 @@ import type { Stats } from "../inventory.js";
 import { DomainState, DomainXml } from "../rpc/flags.js";
 import { domains } from "../rpc/procedures/domain.js";
 import { type DomainRef, domainRef } from "../rpc/types.js";
-import { attribute, attributeAt, childrenOf, type Element, find, parseXml } from "../xml.js";
+import { attribute, attributeAt, childrenOf, type Element, find } from "../xml.js";
 import { addressesOf } from "./addresses.js";
 import { settled } from "./balloon.js";
 import { beyond } from "./beyond.js";
-import { located } from "./located.js";
+import { describeDomain } from "./located.js";
 import { type Notes, readNotes } from "./notes.js";
 import { macOf, nicsOf } from "./ours.js";
 import { isActive, readProperties, type Seen, stateOf } from "./read.js";
@@ -112,8 +112,7 @@ async function statsOf(host: LibvirtHost, dom: DomainRef): Promise<Stats> {
 
 async function describe(host: LibvirtHost, dom: DomainRef, flags: number): Promise<Element | undefined> {
   try {
-    const xml = await host.session.call(domains.xml, { dom, flags });
-    return await located(host, parseXml(xml, `the virtual machine ${dom.name || dom.uuid}`));
+    return await describeDomain(host, dom, flags);
   } catch (error) {
     if (isProviderError(error, "not-found")) return undefined;
     throw error;

@@ -2,11 +2,10 @@ import type { Step } from "../../../core/driver.js";
 import { isProviderError, ProviderError } from "../../../core/errors.js";
 import type { LibvirtHost } from "../host.js";
 import { Affect } from "../rpc/flags.js";
-import { domains } from "../rpc/procedures/domain.js";
 import { domainChange } from "../rpc/procedures/domain-change.js";
 import type { DomainRef } from "../rpc/types.js";
-import { type Element, parseXml, toText } from "../xml.js";
-import { located } from "./located.js";
+import { type Element, toText } from "../xml.js";
+import { describeDomain } from "./located.js";
 import type { Resolved } from "./types.js";
 
 /** How long a guest may take to let go of a device, or to take or give memory, in milliseconds. */
@@ -21,8 +20,7 @@ export interface Running {
 }
 
 /** What the guest has now. */
-export const liveXml = async ({ host, dom }: Pick<Running, "host" | "dom">): Promise<Element> =>
-  located(host, parseXml(await host.session.call(domains.xml, { dom, flags: 0 }), "the running machine"));
+export const liveXml = ({ host, dom }: Pick<Running, "host" | "dom">): Promise<Element> => describeDomain(host, dom, 0);
 
 /**
  * Takes a device away. An "OK" of the daemon only says that the guest was asked: what counts is that `look` does not

@@ -6,13 +6,13 @@ import { refuse } from "../refusal.js";
 import { Define, DomainXml } from "../rpc/flags.js";
 import { domains } from "../rpc/procedures/domain.js";
 import { type DomainRef, domainRef } from "../rpc/types.js";
-import { attribute, type Element, find, parseXml, toText } from "../xml.js";
+import { attribute, type Element, find, toText } from "../xml.js";
 import { begin } from "./begin.js";
 import { edit } from "./edit.js";
 import { runs } from "./effects.js";
 import { driveProblems } from "./fit.js";
 import { applyLive, SEED } from "./live.js";
-import { located } from "./located.js";
+import { describeDomain } from "./located.js";
 import { type Notes, readNotes } from "./notes.js";
 import { pause, resume, stop } from "./power.js";
 import { chooseVirtualisation, resolveDisks, resolveNics } from "./resolve.js";
@@ -80,10 +80,8 @@ async function carryOut(work: Work, observed: MachineObserved): Promise<void> {
   await wait();
 }
 
-async function readConfig(host: LibvirtHost, dom: DomainRef): Promise<Element> {
-  const xml = await host.session.call(domains.xml, { dom, flags: DomainXml.inactive });
-  return located(host, parseXml(xml, `the virtual machine ${dom.name}`));
-}
+const readConfig = (host: LibvirtHost, dom: DomainRef): Promise<Element> =>
+  describeDomain(host, dom, DomainXml.inactive);
 
 interface Subject {
   readonly id: string;
