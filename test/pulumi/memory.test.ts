@@ -131,6 +131,10 @@ describe.skipIf(skipped !== "")(
       await writeFile(host, JSON.stringify(changed));
       const seen = await stack.run(["refresh", "--preview-only", "--diff", "--non-interactive", "--color=never"]);
       expect(all(seen)).toMatch(/memory\s*: 1073741824 => 536870912/);
+      // An edit that touches no more than a policy is carried out too, and brings the rest to what is declared.
+      await stack.program(program({ restartPolicy: "never" }));
+      expect(said(await stack.preview())).toEqual(["web: memory: 512MiB => 1GiB: live"]);
+      await stack.program(program());
       await stack.refresh();
       const preview = await stack.preview();
       expect(said(preview)).toEqual(["web: memory: 512MiB => 1GiB: live"]);

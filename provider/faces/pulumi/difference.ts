@@ -47,7 +47,7 @@ export async function difference(at: Differing, engine: AnyEngine): Promise<Answ
   const found = differences(kind.properties, was.declared, will.declared);
   const replacing = (names: readonly string[]): DiffResult =>
     names.length === 0 ? {} : { replaces: [...new Set(names)], deleteBeforeReplace: true };
-  if (found.length === 0) return { result: {}, lines: [] };
+  if (found.length === 0 && !(at.spoken && rewritten(at))) return { result: {}, lines: [] };
   if (!at.spoken) {
     const lost = dependent(at, found);
     const line = `${name(at)}: ${lost.join(", ")}: needs a replacement, because what it refers to is replaced`;
@@ -82,6 +82,10 @@ function dependent(at: Differing, found: readonly Difference[]): readonly string
   if (lost.length > 0) allowReplace(at, lost.join(", "), "what it depends on is replaced");
   return lost;
 }
+
+/** The engine will update it, if only for a policy; an update also repairs what has changed on the host meanwhile. */
+const rewritten = ({ before, was, will }: Differing): boolean =>
+  !same(before ?? was.declared, will.declared) || !same(was.stub, will.stub);
 
 const name = ({ kind, will }: Differing): string => nameOf(kind, will);
 const moved = ({ was, will }: Differing): boolean =>
