@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Fault, SshFault } from "./faults.js";
@@ -16,36 +17,46 @@ export interface Part {
   readonly sampled: { readonly trials: number; readonly titles?: RegExp };
 }
 
+/** How many hosts try at once: most of a trial is waiting. A sample is too small to be worth a second one. */
+const HOSTS = whole ? 2 * availableParallelism() : 1;
+
 /** Titles are known before any host is. */
 const NOWHERE: Omit<Ground, "driver"> = { pools: "", images: { qcow2: "", raw: "" } };
 
 export function part(name: string, { driver, over, faults, sampled }: Part): void {
   describe(`${name}, ${whole ? "whole" : `sampled with the seed ${seed}`}`, () => {
-    let lab: Lab;
-    let ground: Ground;
+    let places: readonly Place[] = [];
     const tally = new Map<string, number>();
     beforeAll(async () => {
-      lab = await openLab(driver, over);
-      ground = groundOf(lab, await makeImages(join(lab.daemon.root, "images")));
+      places = await Promise.all(Array.from({ length: HOSTS }, () => openPlace(driver, over)));
     });
     afterAll(async () => {
       report(name, tally);
-      await lab?.close();
+      await Promise.all(places.map(({ lab }) => lab.close()));
     });
     const known = scenariosOf({ ...NOWHERE, driver }).map(({ title }) => title);
     test.each(known.filter((title) => whole || (sampled.titles?.test(title) ?? true)))(
       "%s",
       async (title) => {
-        const scenario = scenariosOf(ground).find((s) => s.title === title);
-        if (scenario === undefined) throw new Error("no such scenario");
         const count = whole ? Number.POSITIVE_INFINITY : sampled.trials;
-        const failed = await trials(lab, scenario, { faults, count, tally });
-        await lab.wipe();
+        const failed = await trials(places, title, { faults, count, tally });
+        await Promise.all(places.map(({ lab }) => lab.wipe()));
         expect(failed).toEqual([]);
       },
       7_200_000,
     );
   });
+}
+
+/** A host for itself, with what programs need of it. */
+interface Place {
+  readonly lab: Lab;
+  readonly ground: Ground;
+}
+
+async function openPlace(driver: Driver, over: Part["over"]): Promise<Place> {
+  const lab = await openLab(driver, over);
+  return { lab, ground: groundOf(lab, await makeImages(join(lab.daemon.root, "images"))) };
 }
 
 interface Extent {
@@ -54,33 +65,68 @@ interface Extent {
   readonly tally: Map<string, number>;
 }
 
-/** Runs them; tells what failed. After a failure everything is made anew, so that each one speaks for itself. */
-async function trials(lab: Lab, scenario: Scenario, { faults, count, tally }: Extent): Promise<readonly string[]> {
+/** A scenario on one host, measured there. */
+interface Stage {
+  readonly lab: Lab;
+  readonly scenario: Scenario;
+  readonly legs: readonly Leg[];
+}
+
+/** One trial; `leg` counts there and back. */
+interface Chosen {
+  readonly leg: number;
+  readonly fault: Fault | SshFault;
+  readonly at: number;
+}
+
+/** Runs them, each host taking the next; tells what failed. */
+async function trials(places: readonly Place[], title: string, extent: Extent): Promise<readonly string[]> {
+  const stages = await Promise.all(places.map((place) => staged(place, title)));
+  const [first] = stages;
+  if (first === undefined) throw new Error("no host");
+  const all = first.legs.flatMap(({ points }, leg) =>
+    extent.faults.flatMap((fault) => points.map((_, at): Chosen => ({ leg, fault, at }))),
+  );
+  const turns = inTurns(sample(all, extent.count, random(`${seed} ${first.lab.driver} ${title}`))).values();
+  if (whole) process.stdout.write(`${title}: ${all.length} trials on ${places.length} hosts\n`);
+  const failed: string[] = [];
+  const work = async (stage: Stage) => {
+    for (const turn of turns) for (const chosen of turn) failed.push(...(await tried(stage, chosen, extent.tally)));
+  };
+  await Promise.all(stages.map(work));
+  return failed;
+}
+
+async function staged({ lab, ground }: Place, title: string): Promise<Stage> {
+  const scenario = scenariosOf(ground).find((s) => s.title === title);
+  if (scenario === undefined) throw new Error("no such scenario");
   await lab.wipe();
   const ways = [[scenario.from, scenario.to] as const];
   if (scenario.op === "up" && scenario.once !== true) ways.push([scenario.to, scenario.from]);
   const legs: Leg[] = [];
   for (const way of ways) legs.push(await measure(lab, scenario, way));
   if (scenario.once === true) await lab.wipe();
-  const all = legs.flatMap((leg) =>
-    faults.flatMap((fault) => leg.points.map((point, at) => ({ leg, fault, at, point }))),
-  );
-  const chosen = sample(all, count, random(`${seed} ${lab.driver} ${scenario.title}`));
-  const failed: string[] = [];
-  for (const { leg, fault, at, point } of inTurns(chosen, legs)) {
-    const where = `${fault} at ${at} (${point}) ${leg === legs[0] ? "there" : "back"}`;
-    const count = (what: string) => tally.set(what, (tally.get(what) ?? 0) + 1);
-    try {
-      count(`${fault}: ${await trial(lab, scenario, leg, { fault, at })}`);
-    } catch (error) {
-      count(`${fault}: failed`);
-      failed.push(`${where}: ${told(error)}`);
-      await lab.heal();
-      await lab.wipe();
-    }
+  return { lab, scenario, legs };
+}
+
+/** What went wrong. After a failure everything is made anew, so that each one speaks for itself. */
+async function tried(
+  { lab, scenario, legs }: Stage,
+  { leg, fault, at }: Chosen,
+  tally: Map<string, number>,
+): Promise<readonly string[]> {
+  const way = legs[leg] as Leg;
+  const count = (what: string) => tally.set(what, (tally.get(what) ?? 0) + 1);
+  try {
+    count(`${fault}: ${await trial(lab, scenario, way, { fault, at })}`);
     if (scenario.once === true) await lab.wipe();
+    return [];
+  } catch (error) {
+    count(`${fault}: failed`);
+    await lab.heal();
+    await lab.wipe();
+    return [`${fault} at ${at} (${way.points[at]}) ${leg === 0 ? "there" : "back"}: ${told(error)}`];
   }
-  return failed;
 }
 
 /** With what was found, where an assertion failed. */
@@ -91,10 +137,10 @@ function told(error: unknown): string {
 }
 
 /** There and back alternate, so that hardly anything has to be brought back between two faults. */
-function inTurns<T extends { readonly leg: Leg }>(chosen: readonly T[], legs: readonly Leg[]): readonly T[] {
-  const queues = legs.map((leg) => chosen.filter((c) => c.leg === leg));
+function inTurns(chosen: readonly Chosen[]): readonly (readonly Chosen[])[] {
+  const queues = [0, 1].map((leg) => chosen.filter((c) => c.leg === leg));
   const most = Math.max(...queues.map((q) => q.length));
-  return Array.from({ length: most }, (_, i) => queues.flatMap((q) => q[i] ?? [])).flat();
+  return Array.from({ length: most }, (_, i) => queues.flatMap((q) => q[i] ?? []));
 }
 
 function report(name: string, tally: ReadonlyMap<string, number>): void {
