@@ -1,5 +1,7 @@
+import { readdir } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { drivers } from "../../provider/backends/hyperv/index.js";
+import { hostInventory } from "../../provider/backends/hyperv/requests/host.js";
 import { Engine, type Kept } from "../../provider/core/engine.js";
 import type { Kind } from "../../provider/core/kind.js";
 import { type KindName, kinds } from "../../provider/kinds/index.js";
@@ -87,5 +89,52 @@ describe.skipIf(hypervMissing() !== undefined)(withHyperv("requests for a host")
     await Promise.all(made.map((machine) => remove("VirtualMachine", machine)));
     await remove("Network", network);
     expect(await read("Network", network)).toBe(undefined);
+  }, 240_000);
+
+  test("two clients at once choose nothing twice, and of what both declare one gets it", async () => {
+    const clients = [connected(), connected()] as const;
+    const [first] = clients;
+    // 13 addresses for guests: each choice meets the other client's.
+    const network = await first.create("Network", { name: "tight", cidr: "10.7.0.0/28" });
+    const before = await hostInventory(lab.host.agent);
+    const words = (more: Words = {}) => ({
+      memory: "32MiB",
+      networks: [{ network: network.id, ...more }],
+      cloudInit: { userData: "#!/bin/true\n" },
+      shutdown: { timeout: 1 },
+    });
+    const both = (write: (c: number) => Words) =>
+      Promise.allSettled(clients.map(({ create }, c) => create("VirtualMachine", write(c))));
+
+    const macs = await both((c) => ({ name: `mac-${c}`, ...words({ mac: "52:54:00:00:00:99" }) }));
+    const names = await both((c) => ({ owner: `p/${c}`, name: "one", ...words() }));
+    const addresses = await both((c) => ({ name: `address-${c}`, ...words({ address: "10.7.0.9" }) }));
+    const pairs = [
+      [macs, "networks[0].mac", /^"?52:54:00:00:00:99"? is the MAC of /],
+      [names, "name", /^"one" is a virtual machine of the host already and belongs to somebody else/],
+      [addresses, "networks[0].address", /^10.7.0.9 belongs to "address-[01]"$/],
+    ] as const;
+    const made = pairs.flatMap(([outcomes, property, fact]) => {
+      const won = outcomes.flatMap((o) => (o.status === "fulfilled" ? [o.value] : []));
+      const lost = outcomes.flatMap((o) => (o.status === "rejected" ? [o.reason] : []));
+      expect([won.length, lost.length], property).toEqual([1, 1]);
+      expect(lost[0]).toMatchObject({ fact: expect.stringMatching(fact), where: { property } });
+      return won;
+    });
+
+    const many = clients.flatMap(({ create }, c) =>
+      Array.from({ length: 3 }, (_, i) => create("VirtualMachine", { name: `tight-${c}-${i}`, ...words() })),
+    );
+    made.push(...(await Promise.all(many)));
+    const { machines } = await hostInventory(lab.host.agent);
+    expect(machines).toHaveLength(before.machines.length + 9);
+    const of = (output: string) => made.map(({ outputs }) => Object.values(outputs[output] as object).flat()[0]);
+    expect([new Set(of("addresses")).size, new Set(of("macs")).size]).toEqual([9, 9]);
+
+    await Promise.all(made.map((machine) => first.remove("VirtualMachine", machine)));
+    await first.remove("Network", network);
+    expect((await hostInventory(lab.host.agent)).machines).toEqual(before.machines);
+    const seeds = lab.simulated.path("C:\\ProgramData\\Microsoft\\Windows\\Hyper-V\\Seeds");
+    expect(await readdir(seeds), "no first-boot data is left of those that lost").toEqual([]);
   }, 240_000);
 });

@@ -39,6 +39,7 @@ const FOLDER = "C:\\vms";
 const file = (name: string): string => `${FOLDER}\\${name}`;
 const wanted = (name: string, more: Partial<NewMachine> = {}): NewMachine => ({
   name,
+  sole: { name, nics: [] },
   generation: 2,
   path: FOLDER,
   memory: { startup: GIB },
@@ -111,7 +112,9 @@ describe.skipIf(hypervMissing() !== undefined)(withHyperv("requests to a Hyper-V
       const notes = `${name}\n"quoted" ${name.repeat(200)}`;
       const made = await createMachine(agent(), wanted(name, { notes }));
       expect(made).toMatchObject({ name, notes, state: "Off" });
-      const renamed = await updateMachine(agent(), made.id, [{ what: "name", with: { name: `${name}2` } }]);
+      const renamed = await updateMachine(agent(), made.id, {
+        changes: [{ what: "name", with: { name: `${name}2` } }],
+      });
       expect(renamed).toMatchObject({ id: made.id, name: `${name}2` });
       expect(await removeMachine(agent(), made.id, { snapshots: false, files: [] })).toBe(true);
       expect(await getMachine(agent(), made.id)).toBe(undefined);
@@ -147,17 +150,21 @@ describe.skipIf(hypervMissing() !== undefined)(withHyperv("requests to a Hyper-V
     expect(made.firmware?.bootOrder[0]?.device).toBe(disk.id);
     expect((await startMachine(agent(), made.id)).state).toBe("Running");
     expect((await startMachine(agent(), made.id)).state).toBe("Running");
-    const changed = await updateMachine(agent(), made.id, [
-      { what: "settings", with: { notes: "new", startAction: "Start" } },
-      { what: "nic.disconnect", with: { id: nic.id } },
-      { what: "nic.set", with: { id: nic.id, vlan: { mode: "Untagged" } } },
-    ]);
+    const changed = await updateMachine(agent(), made.id, {
+      changes: [
+        { what: "settings", with: { notes: "new", startAction: "Start" } },
+        { what: "nic.disconnect", with: { id: nic.id } },
+        { what: "nic.set", with: { id: nic.id, vlan: { mode: "Untagged" } } },
+      ],
+    });
     expect(changed).toMatchObject({
       notes: "new",
       startAction: "Start",
       nics: [{ switchId: "", vlan: { mode: "Untagged" } }],
     });
-    const cpus = await refusalOf(updateMachine(agent(), made.id, [{ what: "processor", with: { cpus: 4 } }]));
+    const cpus = await refusalOf(
+      updateMachine(agent(), made.id, { changes: [{ what: "processor", with: { cpus: 4 } }] }),
+    );
     expect(cpus.code).toBe("failed");
     expect((await pauseMachine(agent(), made.id)).state).toBe("Paused");
     expect((await startMachine(agent(), made.id)).state).toBe("Running");

@@ -11,6 +11,7 @@ const machine = (name: string): NewMachine => ({
   name,
   generation: 2,
   path: "C:\\vms",
+  sole: { name, nics: [] },
   memory: { startup: 2 ** 30 },
   disks: [],
   dvds: [],

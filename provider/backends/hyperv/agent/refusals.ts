@@ -64,10 +64,20 @@ const FILES: Readonly<Record<string, Refusal>> = {
 };
 
 const MACHINES: Readonly<Record<string, Refusal>> = {
+  AddressTaken: {
+    code: "exists",
+    fact: (f) => `${f("address")} belongs to "${f("machine")}"`,
+    hint: "Run it again: another address is chosen then, where none is declared.",
+  },
   Critical: {
     code: "failed",
     fact: (f) => `the storage of the virtual machine "${f("machine")}" is not there (${f("state")})`,
     hint: "Bring the disk or share with its files back.",
+  },
+  GateStays: {
+    code: "timeout",
+    fact: (f) => `another process of the host has kept this one from its ${f("name")} for ${f("seconds")} s`,
+    hint: "Look for a powershell.exe on the host that hangs, and for the service vmms.",
   },
   GuestStays: {
     code: "timeout",
@@ -78,6 +88,16 @@ const MACHINES: Readonly<Record<string, Refusal>> = {
     code: "failed",
     fact: (f) => `the virtual machine "${f("machine")}" has ${f("count")} checkpoints`,
     hint: "Allow their loss, or remove them first.",
+  },
+  MacTaken: {
+    code: "exists",
+    fact: (f) => `${f("mac")} is the MAC of "${f("machine")}"`,
+    hint: "Give the interface another mac.",
+  },
+  NameTaken: {
+    code: "exists",
+    fact: (f) => `"${f("name")}" is a virtual machine of the host already`,
+    hint: "Choose another name, or set `adopt` to its name to take it over.",
   },
   NoMachine: { code: "not-found", fact: (f) => `the host has no virtual machine with the id ${f("id")}` },
   NoPart: {

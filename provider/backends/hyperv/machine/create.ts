@@ -8,28 +8,27 @@ import type { MachineView } from "../view.js";
 import { examine, isOurs, machineNamed } from "./examine.js";
 import { readMark } from "./mark.js";
 import { stateOf } from "./read.js";
-import { resolveNics } from "./resolve.js";
+import { claimantOf, resolveNics } from "./resolve.js";
 import { seedOf, uploadSeed } from "./seed.js";
 import type { MachineInputs } from "./types.js";
 import { addressWait } from "./wait.js";
 import { newMachine, placedDisks, type Resolved, seedFolder } from "./write.js";
+
+/** How often a machine chooses anew when another process of the host was first. */
+const CHOICES = 10;
 
 /**
  * Makes a machine, or goes on with one that a broken-off attempt of the same owner made: three requests (the inventory,
  * the machine, its start) beside the facts of the host and the upload of the first-boot data.
  */
 export async function create(host: HypervHost, wanted: MachineInputs, step: Step): Promise<void> {
-  const view = await host.view();
-  if (wanted.adopt !== undefined) return step.made(adopted(view.machines, wanted.adopt));
-  const there = view.machines.find((m) => isOurs(m, wanted));
-  if (there === undefined) refuse(await examine(host, wanted, undefined));
-  const claimant = `${wanted.owner} ${wanted.name}`;
+  if (wanted.adopt !== undefined) return step.made(adopted((await host.view()).machines, wanted.adopt));
   try {
-    const machine = there ?? (await make(host, wanted, step));
+    const machine = (await earlier(host, wanted)) ?? (await make(host, wanted, step));
     step.made(machine.id);
     await reach(host, machine, wanted, step);
   } finally {
-    host.claims.release(claimant);
+    host.claims.release(claimantOf(wanted));
   }
 }
 
@@ -42,11 +41,24 @@ function adopted(machines: readonly MachineView[], word: string): string {
   });
 }
 
-async function make(host: HypervHost, wanted: MachineInputs, step: Step): Promise<MachineView> {
-  const view = await host.view();
+/** What an earlier attempt of the same owner made. */
+const earlier = async (host: HypervHost, wanted: MachineInputs): Promise<MachineView | undefined> =>
+  (await host.view()).machines.find((m) => isOurs(m, wanted));
+
+/**
+ * Where another process was first, the host is looked at anew: what was declared is refused by its property then, and what
+ * was chosen is chosen again.
+ */
+async function make(
+  host: HypervHost,
+  wanted: MachineInputs,
+  step: Step,
+  choices: number = CHOICES,
+): Promise<MachineView> {
+  refuse(await examine(host, wanted, undefined));
   const folder = (await host.facts()).hyperV?.machinePath;
   if (folder === undefined) throw new ProviderError("unsupported", "the host does not say where it keeps machines");
-  const nics = resolveNics(host, view, wanted, undefined);
+  const nics = resolveNics(host, await host.view(), wanted, undefined);
   const seed = seedOf(wanted, nics, seedFolder(folder));
   const machine: Resolved = { inputs: wanted, disks: placedDisks(wanted), nics, seed };
   if (seed !== undefined) await uploadSeed(host, seed, step.signal);
@@ -54,9 +66,15 @@ async function make(host: HypervHost, wanted: MachineInputs, step: Step): Promis
     return await createMachine(host.agent, newMachine(machine, folder), { signal: step.signal });
   } catch (error) {
     // A lost answer: the next attempt finds the machine by its mark, and its seed is in it.
-    if (seed !== undefined && !isProviderError(error, "dropped", "timeout", "unreachable"))
-      await removeFile(host.agent, seed.path).catch(() => undefined);
-    throw error;
+    if (isProviderError(error, "dropped", "timeout", "unreachable")) throw error;
+    return host.change(async () => {
+      const there = isProviderError(error, "exists") ? await earlier(host, wanted) : undefined;
+      if (there !== undefined) return there;
+      if (seed !== undefined) await removeFile(host.agent, seed.path).catch(() => undefined);
+      if (choices === 1 || !isProviderError(error, "exists")) throw error;
+      host.claims.release(claimantOf(wanted));
+      return make(host, wanted, step, choices - 1);
+    });
   }
 }
 

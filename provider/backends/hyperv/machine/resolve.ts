@@ -23,6 +23,9 @@ export const switchOf = (switches: readonly SwitchView[], nic: DeclaredNic): Swi
 
 export const NETWORK_HINT = "Declare a Network, or name a switch that `Get-VMSwitch` shows.";
 
+/** In whose name the host's claims keep what a machine was given. */
+export const claimantOf = ({ owner, name }: Pick<MachineInputs, "owner" | "name">): string => `${owner} ${name}`;
+
 /**
  * Each interface with its switch, MAC and address. What is given away here stands in the host's claims until the machine
  * shows it; `self` is the machine that exists already.
@@ -43,8 +46,7 @@ export function resolveNics(
       });
     const noted = own?.nics.find((n) => n.name === nic.name);
     const mac = nic.mac ?? noted?.mac ?? macOf(wanted.owner, wanted.name, nic.name);
-    const claimant = `${wanted.owner} ${wanted.name}`;
-    const room = { host, view, found, self, claimant, property: `networks[${i}]` };
+    const room = { host, view, found, self, claimant: claimantOf(wanted), property: `networks[${i}]` };
     claimMac(room, mac);
     const kept = noted?.switchId === found.id ? noted.address?.address : undefined;
     const address = allot(room, nic.address, kept, mac);

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import type { Change, Step, Update } from "../../../core/driver.js";
 import { ProviderError } from "../../../core/errors.js";
 import type { HypervHost } from "../host.js";
@@ -7,6 +8,7 @@ import {
   getMachine,
   type MachineChange,
   pauseMachine,
+  type Sole,
   startMachine,
   stopMachine,
   updateMachine,
@@ -15,7 +17,7 @@ import type { MachineView } from "../view.js";
 import { cdPlaces, drivesByName, isAt, placed } from "./layout.js";
 import { type MachineMark, readMark } from "./mark.js";
 import { isUp, stateOf } from "./read.js";
-import { type Nic, resolveNics } from "./resolve.js";
+import { claimantOf, type Nic, resolveNics } from "./resolve.js";
 import { seedOf, uploadSeed } from "./seed.js";
 import type { Machine, MachineInputs } from "./types.js";
 import { addressWait } from "./wait.js";
@@ -28,6 +30,7 @@ import {
   type Resolved,
   seedFolder,
   settingsOf,
+  soleOf,
   vlanOf,
 } from "./write.js";
 
@@ -40,7 +43,7 @@ export async function update(host: HypervHost, { id, wanted, changes }: Update<M
   try {
     await carryOut(host, { now, mark, machine, changes }, step);
   } finally {
-    host.claims.release(`${wanted.owner} ${wanted.name}`);
+    host.claims.release(claimantOf(wanted));
   }
 }
 
@@ -94,7 +97,7 @@ async function carryOut(host: HypervHost, work: Work, step: Step): Promise<void>
   if (seed !== undefined && seed.path !== oldSeed?.path) await uploadSeed(host, seed, signal);
   if (stops) await stop(host, now, wanted, step);
   const steps = stepsOf(work);
-  if (steps.length > 0) await updateMachine(host.agent, now.id, steps, { signal });
+  if (steps.length > 0) await updateMachine(host.agent, now.id, { changes: steps, sole: claimed(work) }, { signal });
   const starts = wanted.powerState !== "stopped" && (!up || stops);
   if (starts) {
     step.report(stops ? "starting again" : "starting");
@@ -134,6 +137,12 @@ function stepsOf(work: Work): readonly MachineChange[] {
   const settings = settingsOf(machine);
   if (settings.notes !== now.notes || has("autostart")) steps.push({ what: "settings", with: settings });
   return steps;
+}
+
+/** What the machine has not had before and no other may have. */
+function claimed({ now, mark, machine }: Work): Sole | undefined {
+  const wanted = soleOf(machine.inputs.name, machine.nics);
+  return isDeepStrictEqual(wanted, soleOf(now.name, mark?.nics ?? [])) ? undefined : wanted;
 }
 
 /** Whether the machine is up while it is changed. */

@@ -1,7 +1,7 @@
 import { joined } from "../paths.js";
-import type { Memory, NewDrive, NewMachine, NewNic, Settings, Vlan } from "../requests/machine.js";
+import type { Memory, NewDrive, NewMachine, NewNic, Settings, Sole, Vlan } from "../requests/machine.js";
 import { cdPlaces, type PlacedDisk, placed } from "./layout.js";
-import { type MachineMark, writeMark } from "./mark.js";
+import { type MachineMark, type NicMark, writeMark } from "./mark.js";
 import type { Nic } from "./resolve.js";
 import type { Seed } from "./seed.js";
 import { generationOf, type MachineInputs } from "./types.js";
@@ -69,12 +69,19 @@ export const nicOf = (nic: Nic): NewNic => ({
   vlan: nic.vlan === undefined ? undefined : vlanOf(nic),
 });
 
+/** A cable that is not plugged in has its address all the same. */
+export const soleOf = (name: string, nics: readonly NicMark[]): Sole => ({
+  name,
+  nics: nics.map(({ mac, switchId, address }) => ({ mac, switchId, address: address?.address })),
+});
+
 /** All of a new machine, for one request. `folder` is where the host keeps machines. */
 export function newMachine(machine: Resolved, folder: string): NewMachine {
   const { inputs, disks, nics, seed } = machine;
   const generation = generationOf(inputs.firmware);
   const cds = cdPlaces(generation);
   return {
+    sole: soleOf(inputs.name, nics),
     name: inputs.name,
     generation,
     path: folder,

@@ -59,7 +59,15 @@ export interface NewNic extends NicSettings {
   readonly mac?: string | undefined;
 }
 
+/** What no other machine of the host may have; asked where nobody else changes machines meanwhile. */
+export interface Sole {
+  readonly name: string;
+  /** `mac` as in marks. */
+  readonly nics: readonly { readonly mac: string; readonly switchId: string; readonly address?: string | undefined }[];
+}
+
 export interface NewMachine extends Settings, Processor {
+  readonly sole: Sole;
   readonly name: string;
   readonly generation: 1 | 2;
   /** Folder in which Hyper-V makes one of the machine's name. */
@@ -91,6 +99,10 @@ const memory = ({ startup, dynamic, minimum, maximum, buffer }: Memory) => ({
 const digits = (mac: string): string => mac.replace(/[^0-9A-Fa-f]/g, "").toUpperCase();
 const processor = ({ cpus, nested }: Processor) => ({ cpus, nested });
 const firmware = ({ secureBoot, template, boots }: Firmware) => ({ secureBoot, template, boots });
+const sole = ({ name, nics }: Sole) => ({
+  name,
+  nics: nics.map(({ mac, switchId, address }) => ({ mac, switchId, address })),
+});
 const dvd = ({ number, location, path }: NewDvd) => ({ number, location, path });
 const nicSettings = ({ switchId, spoofing, vlan }: NicSettings) => ({ switchId, spoofing, vlan });
 const newNic = (n: NewNic) => ({
@@ -105,9 +117,13 @@ const found = fields({ machine: optional(machine) });
 export const getMachine = async (agent: Agent, id: string, waiting?: Waiting): Promise<MachineView | undefined> =>
   (await read(agent, "vm.get", { id }, found, waiting)).machine;
 
-/** Makes it with all its parts, off. A failure leaves nothing of it; disks are not its own and stay. */
+/**
+ * Makes it with all its parts, off. A failure leaves nothing of it; disks are not its own and stay. `exists` when another
+ * machine has what is to be its own alone.
+ */
 export const createMachine = (agent: Agent, wanted: NewMachine, waiting?: Waiting): Promise<MachineView> => {
   const args = {
+    sole: sole(wanted.sole),
     name: wanted.name,
     generation: wanted.generation,
     path: wanted.path,
@@ -163,13 +179,17 @@ function complete(change: MachineChange): unknown {
   }
 }
 
+export interface MachineEdit {
+  readonly changes: readonly MachineChange[];
+  /** What they claim for this machine alone: `exists` when another one has it, and nothing is changed then. */
+  readonly sole?: Sole | undefined;
+}
+
 /** Makes changes in their order, up to the first that fails. What needs a machine that is off is refused by Hyper-V. */
-export const updateMachine = (
-  agent: Agent,
-  id: string,
-  changes: readonly MachineChange[],
-  waiting?: Waiting,
-): Promise<MachineView> => change(agent, "vm.update", { id, changes: changes.map(complete) }, machine, waiting);
+export const updateMachine = (agent: Agent, id: string, edit: MachineEdit, waiting?: Waiting): Promise<MachineView> => {
+  const args = { id, changes: edit.changes.map(complete), sole: edit.sole && sole(edit.sole) };
+  return change(agent, "vm.update", args, machine, waiting);
+};
 
 /** Starts, resumes or wakes it; one that runs is left alone. */
 export const startMachine = (agent: Agent, id: string, waiting?: Waiting): Promise<MachineView> =>

@@ -103,11 +103,9 @@ function Add-CvHostAddress($VMSwitch, $Address) {
     [void] (New-NetIPAddress -InterfaceIndex $interface -IPAddress $Address.address -PrefixLength $Address.prefix -AddressFamily IPv4 -Confirm:$false -ErrorAction Stop)
 }
 
-# Calls that change NAT hinder each other: one at a time in this process, and again when another program was at it.
+# Calls that change NAT hinder each other: one at a time on this host, and again when another program was at it.
 function Invoke-CvNat([scriptblock] $Step) {
-    $gate = New-Object Threading.Mutex $false, 'CrossvisorNat'
-    # One that was left locked by a request that was broken off is ours all the same.
-    try { [void] $gate.WaitOne() } catch [Threading.AbandonedMutexException] { $null = $_ }
+    $gate = Enter-CvGate 'nat'
     try {
         foreach ($pause in 250, 500, 1000, 0) {
             try { return (& $Step) }
@@ -118,10 +116,7 @@ function Invoke-CvNat([scriptblock] $Step) {
             }
         }
     }
-    finally {
-        $gate.ReleaseMutex()
-        $gate.Dispose()
-    }
+    finally { Exit-CvGate $gate }
 }
 
 function Add-CvNat($Nat) {

@@ -23,17 +23,24 @@ function Get-CvOneVm($Arguments) {
     return @{ machine = $(if ($null -ne $machine) { ConvertTo-CvMachines @($machine) }) }
 }
 
-# Makes a machine with all its parts, off. When a part fails nothing of it is left: disks are not its own and stay.
+# Makes a machine with all its parts, off. When a part fails nothing of it is left: disks are not its own and stay. Others
+# see what is its own alone as soon as they may look: its name and notes come first.
 $CvRequests['vm.create'] = @{ Function = 'New-CvVm'; Beside = $true }
 function New-CvVm($Arguments) {
     $done = $false
+    $machine = $null
     $existed = [IO.Directory]::Exists($Arguments.path)
-    $machine = Hyper-V\New-VM -Name $Arguments.name -Generation $Arguments.generation -MemoryStartupBytes ([long] $Arguments.memory.startup) -Path $Arguments.path -NoVHD -ErrorAction Stop
     try {
+        $gate = Enter-CvGate 'machines'
+        try {
+            Assert-CvSole '' $Arguments.sole
+            $machine = Hyper-V\New-VM -Name $Arguments.name -Generation $Arguments.generation -MemoryStartupBytes ([long] $Arguments.memory.startup) -Path $Arguments.path -NoVHD -ErrorAction Stop
+            Set-CvSettings $machine $Arguments
+        }
+        finally { Exit-CvGate $gate }
         # What Hyper-V adds by itself.
         foreach ($nic in @(Hyper-V\Get-VMNetworkAdapter -VM $machine -ErrorAction Stop)) { Hyper-V\Remove-VMNetworkAdapter -VMNetworkAdapter $nic -ErrorAction Stop }
         foreach ($dvd in @(Hyper-V\Get-VMDvdDrive -VM $machine -ErrorAction Stop)) { Hyper-V\Remove-VMDvdDrive -VMDvdDrive $dvd -ErrorAction Stop }
-        Set-CvSettings $machine $Arguments
         # Windows 10 and 11 take checkpoints by themselves unless told not to. Server 2016 has no such word.
         if ((Get-Command -Name Hyper-V\Set-VM).Parameters.ContainsKey('AutomaticCheckpointsEnabled')) {
             Hyper-V\Set-VM -VM $machine -AutomaticCheckpointsEnabled $false -ErrorAction Stop
@@ -51,7 +58,7 @@ function New-CvVm($Arguments) {
         $done = $true
     }
     finally {
-        if (-not $done) {
+        if (-not $done -and $null -ne $machine) {
             Hyper-V\Remove-VM -VM $machine -Force -Confirm:$false -ErrorAction SilentlyContinue
             Remove-CvEmptyFolder ([string] $machine.Path)
             if (-not $existed) { Remove-CvEmptyFolder $Arguments.path }
@@ -158,9 +165,18 @@ function Set-CvTpm($Machine, [bool] $Wanted) {
 }
 
 # Changes, in their order; the first that fails ends it, and what was changed before stays. Gives back what is there then.
+# The notes come last, so what is to be the machine's own alone is kept from others until then.
 $CvRequests['vm.update'] = @{ Function = 'Edit-CvVm'; Beside = $true }
 function Edit-CvVm($Arguments) {
-    foreach ($change in $Arguments.changes) { Set-CvChange (Get-CvVm $Arguments.id) $change }
+    $gate = $null
+    try {
+        if ($null -ne $Arguments.sole) {
+            $gate = Enter-CvGate 'machines'
+            Assert-CvSole $Arguments.id $Arguments.sole
+        }
+        foreach ($change in $Arguments.changes) { Set-CvChange (Get-CvVm $Arguments.id) $change }
+    }
+    finally { if ($null -ne $gate) { Exit-CvGate $gate } }
     return (Get-CvVmFacts $Arguments.id)
 }
 
