@@ -65,7 +65,7 @@ export interface Update<K extends Kind> {
 }
 
 /**
- * How one backend manages one kind: two tables, what they leave open, and six verbs, with one promise each.
+ * How one backend manages one kind: two tables, what they leave open, and seven verbs, with one promise each.
  *
  * Every verb may throw `ProviderError`; a host that cannot answer is an error and never an absence.
  */
@@ -85,6 +85,11 @@ export interface Driver<K extends Kind, Host> {
   };
   /** Changes nothing. All objects of the kind that the host shows, whoever made them. */
   list(host: Host): Promise<readonly Listed<K>[]>;
+  /**
+   * Changes nothing. The object that a word means where another declaration refers to it, in a form that is the same for
+   * all words for it; `undefined` when the host has none. Without it one word alone means an object.
+   */
+  find?(host: Host, word: string): Promise<string | undefined>;
   /**
    * Changes nothing. What the host already knows to be wrong with a declaration, for previews: a missing network, too
    * much memory, a foreign object of the same name. `now` is the resource when it exists already, and `declared` what was

@@ -120,6 +120,11 @@ export class Engine<K extends Kind, C> {
     return this.within("list", {}, () => this.driver.list(this.host.connection));
   }
 
+  /** What a word means by which others refer to such an object: see `Driver.find`. */
+  find(word: string): Promise<string | undefined> {
+    return this.within("find", {}, async () => this.driver.find?.(this.host.connection, word));
+  }
+
   /** The plan against `now`; throws `invalid` when the declaration's own policy forbids what it would do. */
   plan(before: Partial<InputsOf<K>>, wanted: InputsOf<K>, now: Observed<K> | undefined): Plan {
     const made = plan(this.kind, this.driver, { before, wanted, now });

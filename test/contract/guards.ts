@@ -1,9 +1,10 @@
 import { expect } from "vitest";
+import { inWordsOf } from "../../provider/core/references.js";
 import { hasGuest, parseCidr } from "../../provider/kinds/address.js";
-import type { KindName } from "../../provider/kinds/index.js";
+import { type KindName, kinds } from "../../provider/kinds/index.js";
 import { updated } from "./in-place.js";
 import { failure, type Promised, planned, seen, updateFailure } from "./promises.js";
-import { type Made, type Stand, step } from "./stand.js";
+import { type Declared, type Made, type Stand, step } from "./stand.js";
 
 /** A removal that must fail and leave the object where it is. */
 async function stays(stand: Stand, kind: KindName, made: Made, words = made.inputs): Promise<void> {
@@ -93,6 +94,40 @@ const nowhere =
     expect(error.where.property).toBe(path);
   };
 
+/** What the plan would do, as a face asks for it: with references in the last words where they mean the same. */
+async function plannedInWords(stand: Stand, kind: KindName, made: Made, wanted: Declared) {
+  const { host } = stand.fixture;
+  return planned(stand, kind, made, (await inWordsOf(kinds[kind], made.inputs, wanted, host)) as Declared);
+}
+
+const anyPoolWord: Promised = async (stand, kind) => {
+  const pool = await stand.create("StoragePool", await stand.words("StoragePool"));
+  const words = [pool.id, pool.inputs["name"]];
+  const base = await stand.words(kind, { allowDataLoss: true });
+  for (const [one, other] of [words, words.toReversed()]) {
+    const made = await stand.create(kind, { ...base, pool: one });
+    const next = stand.checked(kind, { ...base, pool: other });
+    expect(await plannedInWords(stand, kind, made, next), String(one)).toMatchObject({ action: "none", changes: [] });
+    const moved = await plannedInWords(stand, kind, made, stand.checked(kind, base));
+    expect(moved.action, "another pool").toBe("replace");
+    await stand.engine(kind).remove(made.id, made.inputs, step());
+  }
+};
+
+const anyNetworkWord: Promised = async (stand, kind) => {
+  const [network, second] = [await stand.shared("Network"), await stand.shared("Network", "second")];
+  const on = (word: unknown) => ({ disks: [], networks: [{ name: "nic0", network: word }] });
+  const words = [network.id, network.inputs["name"]];
+  for (const [one, other] of [words, words.toReversed()]) {
+    const base = await stand.words(kind, on(one));
+    const made = await stand.create(kind, base);
+    const next = stand.checked(kind, { ...base, ...on(other) });
+    expect(await plannedInWords(stand, kind, made, next), String(one)).toMatchObject({ action: "none", changes: [] });
+    const moved = await plannedInWords(stand, kind, made, stand.checked(kind, { ...base, ...on(second.id) }));
+    expect(moved.changes.map((c) => c.path)).toContain('networks["nic0"].network');
+  }
+};
+
 const allots: Promised = async (stand) => {
   const words = await stand.words("Network", { addressing: "managed" });
   const network = await stand.create("Network", words);
@@ -163,6 +198,7 @@ export const guards: { readonly [N in KindName]: Readonly<Record<string, Promise
     "stays while a machine has it": attached,
     "stays while another one lies over it": underOverlay,
     "never shrinks": shrink,
+    "takes every word for its pool for the same": anyPoolWord,
     "grows while a machine has it": grownInUse,
     "needs a pool that is there": nowhere("Volume", "pool", { pool: "contract-nothing" }),
     "needs a base that is there": nowhere("Volume", "base", { base: "/contract/nothing" }),
@@ -178,6 +214,7 @@ export const guards: { readonly [N in KindName]: Readonly<Record<string, Promise
     "needs volumes that are there": nowhere("VirtualMachine", "disks[0].volume", {
       disks: [{ name: "root", volume: "/contract/nothing" }],
     }),
+    "takes every word for its network for the same": anyNetworkWord,
     "is allotted fixed addresses by a managed network": allots,
     "has the same MACs when it is made again": derivedMacs,
     "grows live up to its limits and no further": headroom,

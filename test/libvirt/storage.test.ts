@@ -51,6 +51,19 @@ describe.skipIf(reason !== undefined)(`storage pools of libvirt${reason === unde
     expect(await host.virsh("pool-info", "plain")).toMatch(/Autostart: +no/);
   });
 
+  it("is found by its name, its id in any case and its directory in any spelling, started or not", async () => {
+    const w = start();
+    const made = await w.pools.create(pool(w, "words"), silent());
+    const path = join(host.pools, "words");
+    for (const state of ["started", "stopped"]) {
+      for (const word of ["words", made.id, made.id.toUpperCase(), path, `${path}/`])
+        expect(await start().pools.find(word), `${word} ${state}`).toBe(made.id);
+      expect(await start().pools.find(`${path}/below`)).toBeUndefined();
+      expect(await start().pools.find("word")).toBeUndefined();
+      if (state === "started") await host.virsh("pool-destroy", "words");
+    }
+  });
+
   it("leaves a directory that exists as it is", async () => {
     const w = start();
     const path = join(host.pools, "old");

@@ -285,6 +285,38 @@ describe("the dynamic provider", () => {
     ]);
   });
 
+  it("takes no word for a difference that means the same pool or network, also after a refresh", async () => {
+    const at = lab();
+    const [pools, networks, volumes, machines] = await Promise.all(
+      ["StoragePool", "Network", "Volume", "VirtualMachine"].map((kind) => configured(at, kind)),
+    );
+    const pool = await make(pools!, { __provider: "stub", name: "vols", owner: "p/s", path: "/vols" });
+    const network = await make(networks!, NET);
+    const unchanged = async (of: DynamicProvider, one: object, other: object) => {
+      const made = await make(of, one);
+      for (const { inputs, props } of [{ inputs: made.inputs, props: made.outs }, await of.read(made.id, made.outs)]) {
+        const again = await of.check(inputs!, other as never);
+        expect(again).toEqual({ inputs, failures: [] });
+        expect(await of.diff(made.id, props!, again.inputs)).toEqual({});
+      }
+      return made;
+    };
+    for (const [i, [one, other]] of [
+      ["vols", pool.id],
+      [pool.id, "vols"],
+      ["/vols", pool.id],
+    ].entries())
+      await unchanged(volumes!, { ...VOLUME, name: `v${i}`, pool: one }, { ...VOLUME, name: `v${i}`, pool: other });
+    const on = (name: string, word: string) => ({ __provider: "stub", name, networks: [{ network: word }] });
+    await unchanged(machines!, on("a", "lan"), on("a", network.id));
+    await unchanged(machines!, on("b", network.id), on("b", "lan"));
+    expect(at.said).toEqual([]);
+
+    const made = await make(volumes!, { ...VOLUME, name: "moves" });
+    const { inputs: news } = await volumes!.check(made.inputs, { ...VOLUME, name: "moves", pool: pool.id });
+    await expect(volumes!.diff(made.id, made.outs, news), "another pool").rejects.toThrow("pool");
+  });
+
   it("shows no call stack, except for a bug", async () => {
     const provider = await configured(lab(), "Network");
     const plain = await provider.update("gone", NET, { ...NET, host: "memory:" }).catch((e: Error) => e);

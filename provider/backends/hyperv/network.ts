@@ -4,6 +4,7 @@ import type { Problem } from "../../core/kind.js";
 import { gatewayOf, parseCidr } from "../../kinds/address.js";
 import { addressingOf } from "../../kinds/network.js";
 import type { HypervHost } from "./host.js";
+import { switchOf } from "./machine/resolve.js";
 import { existingSwitch, networkProblems } from "./network-examine.js";
 import { cidrOf, modeOf, natName, natOf, readMark, writeMark } from "./network-mark.js";
 import type { Network, NetworkInputs, NetworkObserved } from "./network-types.js";
@@ -46,6 +47,7 @@ export const network: Driver<Network, HypervHost> = {
   },
   list: async (host) =>
     (await host.view()).switches.map((s) => ({ id: s.id, name: s.name, properties: {}, outputs: {} })),
+  find: async (host, word) => switchOf((await host.view()).switches, { network: word })?.id,
   examine: networkProblems,
   observe,
   create: (host, wanted, step) => host.change(() => create(host, wanted, step)),

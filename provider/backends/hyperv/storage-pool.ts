@@ -45,6 +45,7 @@ export const storagePool: Driver<StoragePool, HypervHost> = {
       outputs: {},
       owner: ownerOf(pool),
     })),
+  find: async (host, word) => findPool((await host.view()).pools, word)?.path,
   examine,
   observe,
   create: (host, wanted, step) => host.change(() => create(host, wanted, step)),

@@ -4,7 +4,7 @@ import { showBytes } from "../../core/units.js";
 import { SMALLEST } from "../../media/vhdx-source.js";
 import { diskAt } from "./disks.js";
 import type { HypervHost } from "./host.js";
-import { fileNameProblem, fileOf, LONGEST_PATH, parentOf, samePath, settledPath } from "./paths.js";
+import { fileNameProblem, fileOf, keyOf, LONGEST_PATH, parentOf, samePath, settledPath } from "./paths.js";
 import { markIn, markText, nameOf } from "./pools.js";
 import { refuse } from "./refuse.js";
 import { growDisk, removeDisk } from "./requests/disk.js";
@@ -31,6 +31,8 @@ export const volume: Driver<Volume, HypervHost> = {
   limits,
   effects: {},
   list,
+  // Spellings of a path that Windows takes for the same.
+  find: async (_host, word) => keyOf(word),
   examine: examineVolume,
   observe,
   create: (host, wanted, step) => host.change(() => createVolume(host, wanted, step)),

@@ -1,5 +1,6 @@
 import { isProviderError } from "../../core/errors.js";
 import type { LibvirtHost } from "./host.js";
+import { isUuid } from "./identity.js";
 import { InactiveXml } from "./rpc/flags.js";
 import { networks } from "./rpc/procedures/network.js";
 import type { NetworkRef } from "./rpc/types.js";
@@ -23,6 +24,10 @@ export const byName = (host: LibvirtHost, name: string): Promise<NetworkRef | un
 /** `undefined` when there is none. */
 export const byUuid = (host: LibvirtHost, uuid: string): Promise<NetworkRef | undefined> =>
   unlessGone(host.session.call(networks.byUuid, { uuid }));
+
+/** The UUID of the network of a UUID or a name, as machines look it up; `undefined` when there is none. */
+export const findNetwork = async (host: LibvirtHost, word: string): Promise<string | undefined> =>
+  (isUuid(word) ? await byUuid(host, word) : await byName(host, word))?.uuid;
 
 export async function unlessGone<T>(answer: Promise<T>): Promise<T | undefined> {
   try {

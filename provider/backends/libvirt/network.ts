@@ -12,7 +12,7 @@ import { examineNetwork } from "./network-check.js";
 import { addressesOf } from "./network-ip.js";
 import { names, usersOf } from "./network-plugs.js";
 import { beyond, type NetworkInputs, type ObservedNetwork, propertiesOf } from "./network-read.js";
-import { byName, byUuid, definitionFlags, inactiveXml, refOf, unlessGone } from "./network-ref.js";
+import { byName, byUuid, definitionFlags, findNetwork, inactiveXml, refOf, unlessGone } from "./network-ref.js";
 import { updateNetwork } from "./network-update.js";
 import { ADOPT, define, setAutostart, start, stop, undefine } from "./network-write.js";
 import { EVERY_PART, settle } from "./network-xml.js";
@@ -63,6 +63,7 @@ export const network: Driver<Kinds["Network"], LibvirtHost> = {
     dns: (change, now, wanted) => (touchesDomain(change) ? restarts(now, wanted) : LIVE),
   },
   list: async ({ inventory }) => listed(await inventory.networks()),
+  find: findNetwork,
   examine: examineNetwork,
   observe: observeNetwork,
   create: createNetwork,

@@ -26,6 +26,18 @@ export async function poolByAnyName({ session }: LibvirtHost, name: string): Pro
   }
 }
 
+async function stoppedAt(host: LibvirtHost, path: string): Promise<PoolRef | undefined> {
+  const entries = [...(await host.inventory.pools()).values()].filter(({ active }) => !active);
+  for (const { ref } of entries) if ((await describePool(host, ref))?.path === plainPath(path)) return ref;
+  return undefined;
+}
+
+/** The UUID of the pool of a name, a UUID or a directory, started or not; `undefined` when the host has none. */
+export async function findPool(host: LibvirtHost, word: string): Promise<string | undefined> {
+  const found = (await poolByAnyName(host, word)) ?? (word.startsWith("/") ? await stoppedAt(host, word) : undefined);
+  return found?.uuid;
+}
+
 /** What the host says of a pool, shared for a while; `undefined` when it went away meanwhile. */
 export const describePool = (host: LibvirtHost, pool: PoolRef): Promise<PoolDescription | undefined> =>
   host.inventory.share(`pool ${pool.uuid}`, async () => {
@@ -59,9 +71,8 @@ async function noSuchPool(host: LibvirtHost, declared: string): Promise<Provider
     return wrongPool(`there is no storage pool "${declared}"`, {
       hint: "Declare a StoragePool and give it here, or name one of the host.",
     });
-  const entries = [...(await host.inventory.pools()).values()].filter(({ active }) => !active);
-  for (const { ref } of entries)
-    if ((await describePool(host, ref))?.path === plainPath(declared)) return stopped(ref.name);
+  const idle = await stoppedAt(host, declared);
+  if (idle !== undefined) return stopped(idle.name);
   return wrongPool(`no storage pool has the directory ${declared}`, {
     hint: "Declare a StoragePool with this path and give it here.",
   });

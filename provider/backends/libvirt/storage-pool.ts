@@ -9,6 +9,7 @@ import { listed } from "./inventory.js";
 import { createPool, exists, startPool, stopPool } from "./pool-create.js";
 import { examinePool } from "./pool-examine.js";
 import { poolFailure } from "./pool-failure.js";
+import { findPool } from "./pool-lookup.js";
 import { observePool } from "./pool-observe.js";
 import { pools } from "./rpc/index.js";
 import type { PoolRef } from "./rpc/types.js";
@@ -38,6 +39,7 @@ export const storagePool: Driver<StoragePool, LibvirtHost> = {
   },
   effects: {},
   list: async ({ inventory }) => listed(await inventory.pools()),
+  find: findPool,
   examine: examinePool,
   observe: observePool,
   create: createPool,

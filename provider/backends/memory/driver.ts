@@ -31,6 +31,7 @@ export function driver<K extends Kind>(kind: K & { readonly name: KindName }, ru
           owner: named(object.properties).owner,
         }));
     },
+    ...(rules.find && { find: async (host, word) => rules.find?.(await host.read(), word)?.id }),
     examine: async (host, wanted, now) => {
       const world = await host.read();
       const claim = now === undefined ? claims(kind.title, on(world), wanted) : undefined;

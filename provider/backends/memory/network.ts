@@ -81,6 +81,7 @@ export const network = driver(Network, {
     active: true,
   },
   effects: {},
+  find: networkOf,
   place: (_world, { name }) => name,
   problems: (world, wanted, now) => {
     const cidr = cidrOf(wanted);

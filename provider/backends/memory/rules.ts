@@ -15,6 +15,8 @@ export interface Edit<K extends Kind> {
 export interface Rules<K extends Kind> extends Pick<Driver<K, MemoryHost>, "support" | "effects"> {
   /** Objects in the same place are the same object. `undefined` when it is unknown, or not on the host. */
   place(world: World, properties: Partial<InputsOf<K>>): string | undefined;
+  /** What a word means by which others refer to it: see `Driver.find`. */
+  find?(world: World, word: string): Stored<K> | undefined;
   /** What the world objects to; parts of `wanted` that are not known yet are `undefined`. */
   problems(world: World, wanted: Partial<InputsOf<K>>, now: Stored<K> | undefined): readonly Problem[];
   /** Fills in what the host decides. */

@@ -19,6 +19,7 @@ export const storagePool = driver(StoragePool, {
     onDelete: true,
   },
   effects: {},
+  find: poolOf,
   place: (_world, { name }) => name,
   problems: (world, wanted, now) => {
     const { name, type, path } = wanted;

@@ -1,10 +1,12 @@
-import { check as checkStatic } from "../../core/engine.js";
-import type { Problem } from "../../core/kind.js";
+import { check as checkStatic, type OpenHost } from "../../core/engine.js";
+import { isProviderError } from "../../core/errors.js";
+import type { Kind, Problem } from "../../core/kind.js";
+import { inWordsOf } from "../../core/references.js";
 import { type Fields, knownPart } from "../../core/values.js";
 import { toFailure, words } from "./failures.js";
 import { elsewhere, resolved } from "./references.js";
 import { type AnyEngine, configured, type Inputs, type Session } from "./session.js";
-import { fingerprint, inputsOf, recorded, written } from "./state.js";
+import { type Entry, fingerprint, inputsOf, recorded, written } from "./state.js";
 
 export interface CheckResult {
   readonly inputs: Fields;
@@ -27,14 +29,15 @@ export async function checkInputs(s: Session, olds: Fields, news: Fields): Promi
   const engine = host?.engine(s.kind.name);
   const wanted = host === undefined ? sent.declared : await resolved(s.kind, sent, host);
   const answer = engine?.check(wanted) ?? checkStatic(s.kind, { support: {} as never }, wanted);
-  const declared: Fields = answer.inputs;
+  const last = Object.keys(olds).length === 0 ? undefined : recorded(s.kind, olds);
+  const past = last?.declared;
+  const declared: Fields = host === undefined ? answer.inputs : await inLastWords(s.kind, last, answer.inputs, host);
   const failures = answer.problems.map(failure);
   if (open instanceof Error) failures.push({ property: "", reason: open.message });
   if (host !== undefined) failures.push(...elsewhere(sent, host.identity).map(failure));
   if (failures.length === 0 && host !== undefined && sent.urn !== undefined)
     failures.push(...clashes(s, { host: host.identity, urn: sent.urn, declared }));
 
-  const past = Object.keys(olds).length === 0 ? undefined : recorded(s.kind, olds).declared;
   const key = fingerprint(declared);
   const replaced = past === undefined ? s.checked.get(key)?.compared : undefined;
   if (replaced === undefined) s.checked.set(key, { urn: sent.urn, before: past, compared: undefined });
@@ -42,6 +45,15 @@ export async function checkInputs(s: Session, olds: Fields, news: Fields): Promi
   if (failures.length === 0 && engine !== undefined && past === undefined && replaced === undefined)
     failures.push(...(await examined(engine, declared)));
   return { inputs: inputsOf(s.kind, declared, { stub: sent.stub, host: host?.identity }), failures };
+}
+
+/** References in the words of the last declaration where they mean the same. A host that is silent leaves them to the comparison. */
+async function inLastWords(kind: Kind, last: Entry | undefined, declared: Fields, host: OpenHost): Promise<Fields> {
+  if (last === undefined || last.host !== host.identity) return declared;
+  return inWordsOf(kind, last.declared, declared, host).catch((error: unknown) => {
+    if (isProviderError(error)) return declared;
+    throw error;
+  });
 }
 
 interface Declaration {

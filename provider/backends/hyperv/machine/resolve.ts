@@ -16,7 +16,10 @@ export interface Nic extends NicMark {
 }
 
 /** By its id or name; of a bridge only by its name. */
-export const switchOf = (switches: readonly SwitchView[], nic: DeclaredNic): SwitchView | undefined =>
+export const switchOf = (
+  switches: readonly SwitchView[],
+  nic: Pick<DeclaredNic, "network" | "bridge">,
+): SwitchView | undefined =>
   nic.bridge === undefined
     ? (switches.find(({ id }) => id === nic.network?.toLowerCase()) ?? switches.find((s) => s.name === nic.network))
     : switches.find((s) => s.name === nic.bridge);
