@@ -36,7 +36,7 @@ describe.skipIf(!hasQemu)("images made by qemu-img (skipped when it is not on PA
     for (let step = 0; image.needs !== undefined && step < 3; step++) image = inspectImage(part(file, 0, image.needs));
     return image;
   };
-  const sound = { externalData: false, encrypted: false, dirty: false, corrupt: false };
+  const sound = { externalData: false, encrypted: false, snapshots: 0, dirty: false, corrupt: false };
 
   test("qcow2 versions 2 and 3", () => {
     expect(inspect(made("2.qcow2", "-f", "qcow2", "-o", "compat=0.10"))).toEqual({
@@ -60,8 +60,10 @@ describe.skipIf(!hasQemu)("images made by qemu-img (skipped when it is not on PA
     expect(imageProblem(data)?.fact).toMatch(/another file/);
   });
 
-  test("a qcow2 that is marked as dirty, corrupt or encrypted", () => {
+  test("a qcow2 that is marked as dirty, corrupt or encrypted, or holds snapshots", () => {
     const head = part(made("bits.qcow2", "-f", "qcow2"), 0, IMAGE_HEAD);
+    head.writeUInt32BE(3, 60);
+    expect(inspectImage(head).snapshots).toBe(3);
     head[79] = 1;
     expect(inspectImage(head)).toMatchObject({ dirty: true, corrupt: false });
     head[79] = 2;

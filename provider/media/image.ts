@@ -20,6 +20,8 @@ export interface Image {
   /** qcow2: the guest's data lies in another file. */
   readonly externalData?: boolean;
   readonly encrypted?: boolean;
+  /** qcow2: how many snapshots it holds. */
+  readonly snapshots?: number;
   /** qcow2: not closed properly, reference counts may be behind. VHDX: its log is not empty. */
   readonly dirty?: boolean;
   /** qcow2: marked as damaged. */
@@ -140,6 +142,7 @@ function qcow(bytes: Buffer): Image {
     ...backing,
     externalData: (features & EXTERNAL_DATA) !== 0n,
     encrypted: bytes.readUInt32BE(32) !== 0,
+    snapshots: bytes.readUInt32BE(60),
     dirty: (features & DIRTY) !== 0n,
     corrupt: (features & CORRUPT) !== 0n,
   };

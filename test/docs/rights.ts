@@ -84,6 +84,7 @@ export const ACL: Readonly<Record<number, readonly string[]>> = {
   161: ["domain:write", "domain:save"],
   174: ["domain:write", "domain:save"],
   185: ["domain:snapshot"],
+  186: ["domain:read"],
   193: ["domain:snapshot"],
   196: ["domain:start"],
   199: ["domain:write", "domain:save"],

@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdir, readFile, stat } from "node:fs/promises";
+import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -11,6 +11,7 @@ import { volume } from "../../provider/backends/libvirt/volume.js";
 import type { Step } from "../../provider/core/driver.js";
 import { Engine } from "../../provider/core/engine.js";
 import { kinds } from "../../provider/kinds/index.js";
+import type { LibvirtHost as TestHost } from "../hosts/libvirt-host.js";
 
 export const run = promisify(execFile);
 export const MiB = 2 ** 20;
@@ -84,6 +85,25 @@ export const digest = async (path: string): Promise<string> =>
 
 /** Bytes that a file takes on its disk. */
 export const taken = async (path: string): Promise<number> => (await stat(path)).blocks * 512;
+
+/** A disk of `machine`, by its source: `file='…'`, or a volume of a pool. */
+export const disk = (source: string, target: string) =>
+  `<disk type='${source.startsWith("pool=") ? "volume" : "file"}' device='disk'><driver name='qemu' type='qcow2'/>
+  <source ${source}/><target dev='${target}' bus='virtio'/></disk>`;
+
+/** A small machine that is emulated, with these disks. */
+export const machine = (
+  name: string,
+  disks: string,
+) => `<domain type='qemu'><name>${name}</name><memory unit='MiB'>32</memory>
+  <os><type arch='x86_64' machine='pc'>hvm</type></os><devices>${disks}</devices></domain>`;
+
+/** Has the host know a machine that somebody else made. */
+export async function defineMachine(host: TestHost, xml: string): Promise<void> {
+  const file = join(host.root, "machine.xml");
+  await writeFile(file, xml);
+  await host.virsh("define", file);
+}
 
 export interface Web {
   readonly url: string;

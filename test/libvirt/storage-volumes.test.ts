@@ -1,19 +1,13 @@
 import { existsSync } from "node:fs";
-import { readdir, rm, writeFile } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { pools } from "../../provider/backends/libvirt/rpc/index.js";
 import type { LibvirtHost } from "../hosts/libvirt-host.js";
 import { requirements, startLibvirtd } from "../hosts/libvirtd.js";
-import { declare, MiB, run, silent, type Worker, worker } from "./storage-lab.js";
+import { declare, defineMachine, disk, MiB, machine, run, silent, type Worker, worker } from "./storage-lab.js";
 
 const reason = requirements();
-
-const disk = (source: string, target: string) =>
-  `<disk type='${source.startsWith("pool=") ? "volume" : "file"}' device='disk'><driver name='qemu' type='qcow2'/>
-  <source ${source}/><target dev='${target}' bus='virtio'/></disk>`;
-const machine = (name: string, disks: string) => `<domain type='qemu'><name>${name}</name><memory unit='MiB'>32</memory>
-  <os><type arch='x86_64' machine='pc'>hvm</type></os><devices>${disks}</devices></domain>`;
 
 describe.skipIf(reason !== undefined)(`volumes of libvirt${reason === undefined ? "" : ` (${reason})`}`, () => {
   let host: LibvirtHost;
@@ -36,11 +30,7 @@ describe.skipIf(reason !== undefined)(`volumes of libvirt${reason === undefined 
   });
   const vol = (w: Worker, name: string, more: Record<string, unknown> = {}) =>
     declare("Volume", w, { name, pool: "vols", ...more });
-  const define = async (xml: string) => {
-    const file = join(host.root, "machine.xml");
-    await writeFile(file, xml);
-    await host.virsh("define", file);
-  };
+  const define = (xml: string) => defineMachine(host, xml);
   const marks = () => host.virsh("secret-list");
 
   it("makes an empty one in few calls, with a mark, and removes both", async () => {
@@ -159,39 +149,6 @@ describe.skipIf(reason !== undefined)(`volumes of libvirt${reason === undefined 
     expect(await marks()).not.toContain(join(folder, "mine"));
   });
 
-  it("grows at rest and in a running machine, and never shrinks", async () => {
-    const w = start();
-    const at = async (name: string, bytes: number) => vol(w, name, { size: bytes });
-    const made = await w.volumes.create(await at("grown", 16 * MiB), silent());
-    const raw = await w.volumes.create(vol(w, "grown.raw", { size: "16MiB", format: "raw" }), silent());
-    w.calls();
-    const rest = await w.volumes.update(made.id, made.inputs, await at("grown", 32 * MiB), silent());
-    expect(rest.outputs.size).toBe(32 * MiB);
-    expect(w.calls()).toMatchObject({ "volume.resize": 1 });
-    const bigger = vol(w, "grown.raw", { size: "32MiB", format: "raw" });
-    expect((await w.volumes.update(raw.id, raw.inputs, bigger, silent())).outputs.size).toBe(32 * MiB);
-
-    await define(machine("grower", disk(`file='${made.outputs.path}'`, "vda")));
-    await host.virsh("start", "grower", "--paused");
-    const live = await w.volumes.update(made.id, rest.inputs, await at("grown", 64 * MiB), silent());
-    expect(live.outputs.size).toBe(64 * MiB);
-    expect(w.calls()).toMatchObject({ "domain.blockResize": 1 });
-    expect(await host.virsh("domblkinfo", "grower", "vda")).toMatch(/Capacity: +67108864/);
-
-    const shrunk = await at("grown", 16 * MiB);
-    expect(await start().volumes.examine(shrunk, made.id)).toEqual([
-      {
-        path: "size",
-        reason: expect.stringMatching(/^must not be less than it is \(64MiB\), not 16MiB: .*make a new one/),
-      },
-    ]);
-    await expect(w.volumes.update(made.id, live.inputs, shrunk, silent())).rejects.toMatchObject({
-      failure: { code: "invalid", where: { property: "size" } },
-    });
-    await host.virsh("destroy", "grower");
-    await host.virsh("undefine", "grower");
-  });
-
   it("is not deleted while a machine has it, running or not, by path or by name, now or at its next start", async () => {
     const w = start();
     const made = await w.volumes.create(vol(w, "held", { size: "8MiB" }), silent());
@@ -233,25 +190,6 @@ describe.skipIf(reason !== undefined)(`volumes of libvirt${reason === undefined 
     await w.volumes.remove(made.id, made.inputs, silent());
     await w.volumes.remove(below.id, below.inputs, silent());
     expect(existsSync(path)).toBe(false);
-  });
-
-  it("says why it does not grow what its guest has encrypted, and removes it", async () => {
-    const w = start();
-    const made = await w.volumes.create(vol(w, "luks", { size: "16MiB", format: "raw" }), silent());
-    const header = Buffer.alloc(4096);
-    header.write("LUKS\xba\xbe\0\x01", "latin1");
-    header.write("aes", 8);
-    header.writeUInt32BE(4096, 104);
-    await writeFile(made.outputs.path, header, { flag: "r+" });
-    await host.virsh("pool-refresh", "vols");
-    expect(await host.virsh("vol-dumpxml", "--pool", "vols", "luks")).toContain("<encryption format='luks'>");
-    expect((await start().volumes.read(made.id, made.inputs))?.inputs.format).toBe("raw");
-    const bigger = vol(w, "luks", { size: made.outputs.size * 2, format: "raw" });
-    await expect(w.volumes.update(made.id, made.inputs, bigger, silent())).rejects.toMatchObject({
-      failure: { code: "unsupported", hint: expect.stringContaining("Start the virtual machine") },
-    });
-    await w.volumes.remove(made.id, made.inputs, silent());
-    expect(await marks()).not.toContain(made.outputs.path);
   });
 
   it("is gone only when the host says so", async () => {

@@ -13,6 +13,7 @@ import { findBase } from "./volume-base.js";
 import { blockGrowth, blockProblems, blockRoom, isRounded, ofBlocks } from "./volume-block.js";
 import { describeVolume, listVolumes, refOf } from "./volume-lookup.js";
 import { usedByOthers } from "./volume-replaced.js";
+import { hindrance } from "./volume-snapshots.js";
 import { foundFault } from "./volume-source.js";
 import { overlaysOf } from "./volume-use.js";
 
@@ -145,9 +146,10 @@ async function resizing(
     ];
   if (block) return [{ path: "size", reason: blockGrowth(now.outputs.path, size) }];
   const [over] = await overlaysOf(host, now.outputs.path);
-  return over === undefined
-    ? []
-    : [{ path: "size", reason: `must stay as it is: the volume "${over.pool}/${over.name}" lies over it` }];
+  if (over !== undefined)
+    return [{ path: "size", reason: `must stay as it is: the volume "${over.pool}/${over.name}" lies over it` }];
+  const hinders = await hindrance(host, refOf(now.id), now.outputs.path);
+  return hinders === undefined ? [] : [problem("size", `must stay as it is: ${hinders.fact}`, hinders.hint)];
 }
 
 /** Files are thin, so only what could never be filled is refused. Of block devices the room is taken at once. */

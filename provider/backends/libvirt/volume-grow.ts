@@ -4,6 +4,7 @@ import type { LibvirtHost } from "./host.js";
 import { BlockResize, domainChange, volumes } from "./rpc/index.js";
 import type { VolumeRef } from "./rpc/types.js";
 import { describeVolume } from "./volume-lookup.js";
+import { hindrance, refuseGrowth, snapshotsFound } from "./volume-snapshots.js";
 import { refuseUnderOthers, usesOf } from "./volume-use.js";
 
 /** What is there of a volume: its path on the host and its size in bytes. */
@@ -21,6 +22,7 @@ export async function grow(host: LibvirtHost, vol: VolumeRef, now: Present, size
       hint: "A volume never shrinks: make a new one and copy what matters.",
     });
   await refuseUnderOthers(host, path, "growing it");
+  refuseGrowth(await hindrance(host, vol, path));
   const open = (await usesOf(host, path, vol)).find(({ disk }) => disk !== undefined);
   try {
     if (open?.disk === undefined) await host.session.call(volumes.resize, { vol, capacity: size, flags: 0 });
@@ -30,13 +32,26 @@ export async function grow(host: LibvirtHost, vol: VolumeRef, now: Present, size
     }
   } catch (error) {
     const done = isProviderError(error, "dropped") && (await describeVolume(host, vol))?.capacity === size;
-    if (!done) throw open === undefined ? atRest(error) : error;
+    if (!done) throw explained(error, path, open === undefined);
   }
 }
 
+/** What the daemon, qemu-img or a running QEMU says, with the property and a remedy. */
+function explained(error: unknown, path: string, resting: boolean): unknown {
+  if (!(error instanceof ProviderError)) return error;
+  refuseGrowth(snapshotsFound(path, error.fact), error);
+  if (error.code === "busy" && /lock/.test(error.fact))
+    return new ProviderError("busy", `another program on the host has ${path} open`, {
+      where: { property: "size" },
+      hint: `End that program, or wait for it (lsof "${path}" shows it on the host).`,
+      cause: error,
+    });
+  return resting ? atRest(error) : error;
+}
+
 /** libvirt takes a raw disk on which a guest keeps LUKS from the first byte on for an encrypted volume of its own (9.0.0). */
-function atRest(error: unknown): unknown {
-  if (!(error instanceof ProviderError) || !/no secret provided|Secret not found/i.test(error.fact)) return error;
+function atRest(error: ProviderError): ProviderError {
+  if (!/no secret provided|Secret not found/i.test(error.fact)) return error;
   return new ProviderError("unsupported", "libvirt does not grow at rest what its guest has encrypted as a whole", {
     where: { property: "size" },
     hint: "Start the virtual machine that has it: then it grows through QEMU.",

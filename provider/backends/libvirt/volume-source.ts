@@ -49,10 +49,21 @@ export function sourceFault(image: Image, length: number | undefined, { format, 
       : { property: "source", fact, hint: `Convert it first, with \`qemu-img convert -O ${format}\`.` };
   }
   const own = format === "raw" ? length : image.virtualSize;
-  if (size === undefined || own === undefined || own <= size) return undefined;
+  if (size === undefined || own === undefined || own === size) return undefined;
+  if (own < size) return format === "qcow2" ? growthFault(image, own) : undefined;
   return {
     property: "size",
     fact: `${showBytes(size)} is smaller than the source, which has ${showBytes(own)}`,
     hint: `Set size to at least ${showBytes(own)}.`,
   };
 }
+
+/** What is uploaded grows before it is published. QEMU grows no qcow2 of version 2 with internal snapshots. */
+const growthFault = ({ version, snapshots = 0 }: Image, own: number): Fault | undefined =>
+  version !== 2 || snapshots === 0
+    ? undefined
+    : {
+        property: "size",
+        fact: `the source is a qcow2 of version 2 with internal snapshots, which cannot become larger than its ${showBytes(own)}`,
+        hint: "Convert it first, with `qemu-img convert -O qcow2`, or leave size out: its snapshots are not copied anyway.",
+      };

@@ -15,6 +15,12 @@ export interface Use {
   readonly disk: string | undefined;
 }
 
+/** A machine with all of its disks, each followed by what lies below it. */
+export interface Machine {
+  readonly domain: DomainRef;
+  readonly disks: readonly Opened[];
+}
+
 /** One disk of a machine, or a file below it. */
 interface Opened {
   readonly disk: string;
@@ -53,9 +59,7 @@ export async function machinesNaming(host: LibvirtHost, pool: string): Promise<r
 }
 
 /** The disks of all machines, running or not, with what lies below them. One call. */
-export async function disksOfAll({
-  session,
-}: LibvirtHost): Promise<readonly { readonly domain: DomainRef; readonly disks: readonly Opened[] }[]> {
+export async function disksOfAll({ session }: LibvirtHost): Promise<readonly Machine[]> {
   // Without waiting for busy machines: names and paths of disks come in any case, only their counters do not (9.0.0).
   const flags = DomainStatsFlags.backing | DomainStatsFlags.noWait;
   try {
@@ -72,10 +76,7 @@ const disksOf = (stats: Readonly<Record<string, unknown>>): readonly Opened[] =>
   Array.from({ length: Number(stats["block.count"] ?? 0) }, (_, i) => ({
     disk: String(stats[`block.${i}.name`] ?? ""),
     path: typeof stats[`block.${i}.path`] === "string" ? String(stats[`block.${i}.path`]) : undefined,
-    below:
-      stats[`block.${i}.backingIndex`] !== undefined &&
-      i > 0 &&
-      stats[`block.${i}.name`] === stats[`block.${i - 1}.name`],
+    below: i > 0 && stats[`block.${i}.name`] === stats[`block.${i - 1}.name`],
   }));
 
 /** Whether the stored definition names the file as a disk, by path or by pool and volume. */

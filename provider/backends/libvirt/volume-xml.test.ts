@@ -25,6 +25,7 @@ describe("the description of a volume", () => {
       name: "v",
       path: "/p/v",
       format: "qcow2",
+      version: 2,
       capacity: 2 ** 30,
       allocation: 200704,
       physical: 196616,

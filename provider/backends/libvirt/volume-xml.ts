@@ -7,6 +7,8 @@ export interface VolumeDescription {
   readonly block: boolean;
   /** As libvirt found it in the file: `qcow2`, `raw`, or another word of its own (`iso`, `vmdk`, …). */
   readonly format: string;
+  /** Of qcow2 only: 2 (`compat` 0.10) or 3. */
+  readonly version: 2 | 3 | undefined;
   /** Size as a guest sees it, in bytes. */
   readonly capacity: number;
   /** Bytes that it takes on the host. */
@@ -59,11 +61,15 @@ export function writeVolume({ name, format, capacity, base, block = false }: New
 export function readVolume(xml: string): VolumeDescription {
   const root = parseXml(xml, "a volume");
   const allocation = sizeAt(root, "allocation", "bytes") ?? 0;
+  const format = attributeAt(root, "target/format", "type") ?? "raw";
+  // Of version 2 libvirt writes no `compat` (measured, 9.0.0).
+  const version = (textAt(root, "target/compat") ?? "0.10") === "0.10" ? 2 : 3;
   return {
     name: textAt(root, "name") ?? "",
     path: textAt(root, "target/path") ?? textAt(root, "key") ?? "",
     block: attribute(root, "type") === "block",
-    format: attributeAt(root, "target/format", "type") ?? "raw",
+    format,
+    version: format === "qcow2" ? version : undefined,
     capacity: sizeAt(root, "capacity", "bytes") ?? 0,
     allocation,
     physical: sizeAt(root, "physical", "bytes") ?? allocation,

@@ -26,6 +26,8 @@ export const Undefine = {
   tpm: 32,
   keepTpm: 64,
 } as const;
+/** `domains.snapshots`; 0 lists all. `internal` ones lie in the files of the disks. */
+export const SnapshotList = { internal: 256, external: 512 } as const;
 /** `source` of `domainGuest.interfaceAddresses`. */
 export const AddressSource = { lease: 0, agent: 1, arp: 2 } as const;
 /** `type` of `setMetadata` and `metadata`. */

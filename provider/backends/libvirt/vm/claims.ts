@@ -50,7 +50,7 @@ async function macsOf(host: LibvirtHost, dom: DomainRef, wanted: readonly { read
   }
 }
 
-/** A file that two machines write to is destroyed. One call; what another machine has below its disks is not written to. */
+/** A file that two machines write to is destroyed. One call; QEMU locks what a running machine has below its disks. */
 async function diskProblems(host: LibvirtHost, wanted: Wanted, now: Now): Promise<Problem[]> {
   const has = new Set(now?.properties.disks?.map((d) => d.volume ?? d.path));
   const written = (wanted.disks ?? []).flatMap((disk, i) => {
@@ -64,7 +64,7 @@ async function diskProblems(host: LibvirtHost, wanted: Wanted, now: Now): Promis
     ({ domain }) => domain.uuid !== self,
   );
   return written.flatMap(({ path, at }) => {
-    const user = others.find(({ disks }) => disks.some((d) => d.path === path && !d.below));
+    const user = others.find(({ domain, disks }) => disks.some((d) => d.path === path && !(d.below && domain.id >= 0)));
     if (user === undefined) return [];
     const { name, id } = user.domain;
     const reason = `"${path}" is a disk of the ${id >= 0 ? "running " : ""}virtual machine "${name}" already: take it from there first, or give another one`;

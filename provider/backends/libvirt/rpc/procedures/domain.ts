@@ -46,6 +46,7 @@ export const domains = procedures("domain", {
   /** `type` is a `MetadataType`; `key` is the prefix and `uri` the namespace of an element. No `metadata` removes it. */
   setMetadata: order(264, struct({ dom: domain, type: int, metadata: text, key: text, uri: text, flags })),
   metadata: call(265, struct({ dom: domain, type: int, uri: text, flags }), str),
+  snapshotXml: call(186, struct({ snapshot, flags }), str),
   snapshots: call(274, struct({ dom: domain, needResults, flags }), listOf(snapshot)),
   managedSave: slow(order(182, one)),
   hasManagedSave: call(183, one, truth),
