@@ -85,9 +85,13 @@ async function examined(path: string): Promise<BigIntStats | undefined> {
   return stats;
 }
 
+/** Unit of `blocks` of Node's `Stats`, in bytes, whatever the file system's own is. */
+const BLOCK = 512;
+
 const described = (path: string, stats: BigIntStats) => ({
   name: basename(path),
   length: Number(stats.size),
+  data: Math.min(Number(stats.size), Number(stats.blocks) * BLOCK),
   identity: { length: Number(stats.size), mtime: new Date(Number(stats.mtimeMs)).toISOString() },
 });
 

@@ -23,6 +23,8 @@ export interface Found {
   readonly name: string;
   /** Exact bytes; `undefined` when a server gives none. */
   readonly length: number | undefined;
+  /** Bytes that are no holes of a local file, as its file system tells; `undefined` of a download. */
+  readonly data?: number | undefined;
   readonly identity: Identity;
   /** The first bytes, 64 KiB unless told otherwise; all where the source is shorter. */
   readonly head: Uint8Array;
@@ -78,7 +80,7 @@ export async function openSource(source: string, options: SourceOptions = {}): P
   const place = placeOf(source);
   const origin = typeof place === "string" ? await openFile(place, signal) : await openHttp(place, { signal, silence });
   if (origin === undefined) throw missing(place);
-  const { name, length, identity, pieces, unchanged } = origin;
+  const { name, length, data, identity, pieces, unchanged } = origin;
   let closed: Promise<void> | undefined;
   const close = (): Promise<void> => {
     closed ??= origin.close();
@@ -94,6 +96,7 @@ export async function openSource(source: string, options: SourceOptions = {}): P
   return {
     name,
     length,
+    data,
     identity,
     head,
     chunks: () => {

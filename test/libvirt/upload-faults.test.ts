@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
+import { once } from "node:events";
+import { mkdir, readdir, truncate, writeFile } from "node:fs/promises";
 import { createServer, type RequestListener, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -157,26 +158,107 @@ describe.skipIf(reason !== undefined)(`uploads that go wrong${reason === undefin
     await again("swapped", path);
   });
 
-  it("a full disk is named, nothing stays of the attempt, and there is room for the next one", async () => {
-    const path = join(host.pools, "small");
-    await mkdir(path);
-    await host.exec(["mount", "-t", "tmpfs", "-o", "size=3m", "small", path]);
-    await pool("small", path);
+  describe("a pool that is nearly full", () => {
+    let path: string;
+    const tiny = () => join(host.root, "tiny.raw");
     const wanted = (source: string) => declare("Volume", w, { name: "full", pool: "small", format: "raw", source });
     const listed = () => host.exec(["ls", "-A", path]);
-    await expect(w.volumes.create(wanted(whole), silent())).rejects.toMatchObject({
-      name: "ProviderError",
-      code: "failed",
-      // From libvirt, or from our look at what came, for libvirt does not always notice.
-      hint: expect.stringMatching(/space/),
+    const nothingLeft = async () => {
+      expect(await listed()).toBe("");
+      expect(await host.virsh("secret-list")).not.toContain("full");
+    };
+    beforeAll(async () => {
+      path = join(host.pools, "small");
+      await mkdir(path);
+      await host.exec(["mount", "-t", "tmpfs", "-o", "size=3m", "small", path]);
+      await pool("small", path);
+      await writeFile(tiny(), content.subarray(0, MiB));
     });
-    expect(await listed()).toBe("");
-    expect(await host.virsh("secret-list")).not.toContain("full");
-    const tiny = join(host.root, "tiny.raw");
-    await writeFile(tiny, content.subarray(0, MiB));
-    const made = await w.volumes.create(wanted(tiny), silent());
-    expect(await listed()).toBe("full\n");
+
+    it("refuses a raw source that is too long before any of it is sent, and takes holes for none", async () => {
+      const url = await serve((_, response) => {
+        response.writeHead(200, { "content-length": content.length }).end(content);
+      });
+      const room = /^it takes 4MiB, and the storage pool "small" has 3MiB free/;
+      for (const source of [whole, `${url}/disk.raw`]) {
+        const said: string[] = [];
+        expect(await w.volumes.examine(wanted(source))).toEqual([
+          { path: "source", reason: expect.stringMatching(room) },
+        ]);
+        const report = (line: string) => said.push(line);
+        await expect(w.volumes.create(wanted(source), { ...silent(), report })).rejects.toMatchObject({
+          code: "failed",
+          fact: expect.stringMatching(room),
+          where: { property: "source" },
+        });
+        expect(said).toEqual([]);
+        await nothingLeft();
+      }
+      const sparse = join(host.root, "sparse.raw");
+      await writeFile(sparse, content.subarray(0, MiB));
+      await truncate(sparse, 64 * MiB);
+      expect(await w.volumes.examine(wanted(sparse))).toEqual([]);
+      const made = await w.volumes.create(wanted(sparse), silent());
+      expect(made.outputs.size).toBe(64 * MiB);
+      // What libvirt read last is not what counts: somebody makes room meanwhile.
+      await host.exec(["dd", "if=/dev/zero", `of=${join(path, "filler")}`, "bs=512K", "count=3"]);
+      await host.virsh("pool-refresh", "small");
+      const late = declare("Volume", w, { name: "late", pool: "small", format: "raw", source: tiny() });
+      const found = async () => {
+        const fresh = worker(host.uri);
+        const problems = await fresh.volumes.examine(late);
+        await fresh.host.close();
+        return problems;
+      };
+      expect(await found()).toEqual([
+        { path: "source", reason: expect.stringMatching(/^it takes 1MiB, .* has 512KiB free/) },
+      ]);
+      await host.exec(["rm", join(path, "filler")]);
+      expect(await found()).toEqual([]);
+      await w.volumes.remove(made.id, made.inputs, silent());
+    });
+
+    it("names itself when it is full in the middle, nothing stays, and there is room for the next attempt", async () => {
+      // Nobody knows the length of the one; of the other the copy of the upload finds no room.
+      const url = await serve((_, response) => void response.write(content, () => response.end()));
+      await writeFile(join(host.root, "half.raw"), content.subarray(0, 2 * MiB));
+      for (const source of [`${url}/disk.raw`, join(host.root, "half.raw")]) {
+        await expect(w.volumes.create(wanted(source), silent())).rejects.toMatchObject({
+          name: "ProviderError",
+          code: "failed",
+          where: { property: "pool" },
+          fact: expect.stringMatching(/^the storage pool "small" is full/),
+          hint: expect.stringMatching(/twice/),
+        });
+        await nothingLeft();
+      }
+      const made = await w.volumes.create(wanted(tiny()), silent());
+      expect(await listed()).toBe("full\n");
+      await w.volumes.remove(made.id, made.inputs, silent());
+    });
+  });
+
+  it("refuses a raw download without a length as soon as it is longer than the declared size", async () => {
+    let sent = 0;
+    const url = await serve(async (_, response) => {
+      response.on("error", () => undefined);
+      for (; sent < 200 && !response.destroyed; sent++)
+        if (!response.write(other.subarray(0, MiB)))
+          await Promise.race([once(response, "drain"), once(response, "close")]);
+      response.end();
+    });
+    const attempt = w.volumes.create(volume("over", `${url}/disk.raw`, { size: "2MiB" }), silent());
+    await expect(attempt).rejects.toMatchObject({
+      code: "invalid",
+      where: { property: "size" },
+      fact: "2MiB is smaller than the source, which has more",
+      hint: expect.stringMatching(/size/),
+    });
+    expect(sent).toBeLessThan(200);
+    expect(await traces("over")).toBe("");
+    const exact = await serve((_, response) => void response.write(content, () => response.end()));
+    const made = await w.volumes.create(volume("over", `${exact}/disk.raw`, { size: "4MiB" }), silent());
+    expect(made.outputs.size).toBe(4 * MiB);
     await w.volumes.remove(made.id, made.inputs, silent());
-    await rm(tiny);
   });
 });

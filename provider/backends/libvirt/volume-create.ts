@@ -12,6 +12,7 @@ import { findBase } from "./volume-base.js";
 import { isRounded, ofBlocks, refuseForBlocks } from "./volume-block.js";
 import { grow } from "./volume-grow.js";
 import { deleteVolume, describeVolume, idOf, namesIn, refOf } from "./volume-lookup.js";
+import { explainedRoom } from "./volume-room.js";
 import { fillPart, partOf, publish } from "./volume-upload.js";
 import { forgetBase, refuseAttached, refuseUnderOthers } from "./volume-use.js";
 import { type NewVolume, writeVolume } from "./volume-xml.js";
@@ -115,7 +116,7 @@ async function makeFromSource(place: Place, wanted: Wanted & { readonly source: 
   } catch (error) {
     // Whatever the daemon still does is done to the part file, so nothing is uncertain.
     await undo(place);
-    throw error;
+    throw explainedRoom(error, pool);
   }
   step.report("publishing the volume");
   await orUndone(place, () => publish(host, publication));
@@ -131,7 +132,7 @@ async function orUndone(place: Place, create: () => Promise<void>): Promise<void
     await create();
   } catch (error) {
     if (!isProviderError(error, "dropped", "unreachable", "timeout")) await undo(place);
-    throw error;
+    throw explainedRoom(error, place.pool);
   }
 }
 

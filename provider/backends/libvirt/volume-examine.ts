@@ -13,6 +13,7 @@ import { findBase } from "./volume-base.js";
 import { blockGrowth, blockProblems, blockRoom, isRounded, ofBlocks } from "./volume-block.js";
 import { describeVolume, listVolumes, refOf } from "./volume-lookup.js";
 import { usedByOthers } from "./volume-replaced.js";
+import { roomFault } from "./volume-room.js";
 import { hindrance } from "./volume-snapshots.js";
 import { foundFault } from "./volume-source.js";
 import { overlaysOf } from "./volume-use.js";
@@ -32,7 +33,7 @@ export async function examineVolume(
   const stays = now !== undefined && !isReplaced(wanted, now, pool);
   const parts = await Promise.all([
     now === undefined && pool ? isTaken(host, wanted, pool) : undefined,
-    filled ? asked(wanted.source, (source) => sourceProblem(source, wanted, pool)) : undefined,
+    filled ? asked(wanted.source, (source) => sourceProblem(host, source, wanted, pool)) : undefined,
     (await baseNow(host, wanted, now, pool)) === wanted.base
       ? undefined
       : asked(wanted.base, (path) => findBase(host, path, wanted.size)),
@@ -109,7 +110,12 @@ async function isTaken(host: LibvirtHost, { name, owner, adopt }: Wanted, pool: 
 }
 
 /** @throws `invalid` with the property that is wrong. */
-async function sourceProblem(source: string, { format: declared, size }: Wanted, pool: OpenPool | undefined) {
+async function sourceProblem(
+  host: LibvirtHost,
+  source: string,
+  { format: declared, size }: Wanted,
+  pool: OpenPool | undefined,
+) {
   const format = formatIn(pool, declared);
   const found = await probe(source, { bytes: IMAGE_HEAD });
   const wrong = (property: string, fact: string, hint: string) =>
@@ -117,15 +123,10 @@ async function sourceProblem(source: string, { format: declared, size }: Wanted,
   if (found === undefined) throw wrong("source", `there is nothing at ${source}`, "Check the path or the address.");
   const fault = foundFault(found, { format, size });
   if (fault !== undefined) throw wrong(fault.property, fault.fact, fault.hint);
-  // A raw source may be holes for the most part; a qcow2 is data.
   const [full] = pool !== undefined && ofBlocks(pool) ? blockRoom(pool, size, found.length) : [];
   if (full !== undefined) throw wrong(full.path, full.reason, "Extend the volume group, or use another pool.");
-  if (pool !== undefined && format === "qcow2" && found.length !== undefined && found.length > pool.available)
-    throw wrong(
-      "source",
-      `it has ${showBytes(found.length)}, and the storage pool "${pool.name}" has ${showBytes(pool.available)} free`,
-      "Free space there, or use another pool.",
-    );
+  const noRoom = pool && (await roomFault(host, pool, found));
+  if (noRoom !== undefined) throw wrong(noRoom.property, noRoom.fact, noRoom.hint);
 }
 
 async function resizing(

@@ -9,6 +9,7 @@ import type { Sent } from "./rpc/transfer.js";
 import type { VolumeRef } from "./rpc/types.js";
 import { ofBlocks } from "./volume-block.js";
 import { deleteVolume } from "./volume-lookup.js";
+import { cutShort, roomFault } from "./volume-room.js";
 import { foundFault } from "./volume-source.js";
 import { formatOf, readVolume, writeVolume } from "./volume-xml.js";
 
@@ -40,15 +41,19 @@ export const partOf = (pool: OpenPool, name: string, mark: string): VolumeRef =>
  * Uploads a source into the part file. It ends well only when all of it is there, has the right length and checksum and
  * the wanted size.
  */
-export async function fillPart(host: LibvirtHost, { pool, part, copy }: Publication, step: Step): Promise<void> {
+export async function fillPart(host: LibvirtHost, publication: Publication, step: Step): Promise<void> {
+  const { pool, part, copy } = publication;
   const source = await openSource(copy.source, { sha256: copy.sha256, signal: step.signal });
   try {
     const fault = foundFault(source, copy);
     if (fault !== undefined)
       throw new ProviderError("invalid", fault.fact, { where: { property: fault.property }, hint: fault.hint });
+    const full = await roomFault(host, pool, source);
+    if (full !== undefined)
+      throw new ProviderError("failed", full.fact, { where: { property: full.property }, hint: full.hint });
     await make(host, pool, { name: part.name, format: copy.format, ...room(pool, source, copy) });
-    const sent = await send(host, part, source, step);
-    await settle(host, part, sent, copy);
+    const sent = await send(host, publication, source, step);
+    await settle(host, publication, sent);
   } finally {
     await source.close();
   }
@@ -70,15 +75,36 @@ async function make({ session }: LibvirtHost, pool: OpenPool, volume: Parameters
   await session.call(volumes.create, { pool: pool.ref, xml: writeVolume(volume), flags: 0 });
 }
 
-async function send({ session }: LibvirtHost, vol: VolumeRef, source: Source, step: Step): Promise<Sent> {
+async function send(
+  { session }: LibvirtHost,
+  { part: vol, copy }: Publication,
+  source: Source,
+  step: Step,
+): Promise<Sent> {
   const { signal } = step;
-  const content = told(source.chunks(), source, step);
+  const content = told(fitting(source.chunks(), copy), source, step);
   const args = { vol, offset: 0, length: source.length ?? 0, flags: Stream.sparse };
   const sent = await session.upload(volumes.upload, args, content, { signal });
   if (source.length !== undefined && sent.total !== source.length)
     throw new ProviderError("failed", `${sent.total} of ${source.length} bytes were sent`);
   return sent;
 }
+
+/** Ends a download of unknown length as soon as it is more than a raw volume can hold. */
+async function* fitting(chunks: AsyncIterable<Chunk>, { format, size }: Copy): AsyncGenerator<Chunk> {
+  let left = format === "raw" ? (size ?? Number.POSITIVE_INFINITY) : Number.POSITIVE_INFINITY;
+  for await (const chunk of chunks) {
+    left -= bytesOf(chunk);
+    if (left < 0)
+      throw new ProviderError("invalid", `${showBytes(size ?? 0)} is smaller than the source, which has more`, {
+        where: { property: "size" },
+        hint: "Set size to at least what the source has, or leave it out.",
+      });
+    yield chunk;
+  }
+}
+
+const bytesOf = (chunk: Chunk): number => (chunk instanceof Uint8Array ? chunk.length : chunk.hole);
 
 /** Milliseconds and share of the whole after which a person hears of the progress. */
 const [PAUSE, SHARE] = [10_000, 0.1];
@@ -89,7 +115,7 @@ async function* told(chunks: AsyncIterable<Chunk>, { name, length }: Source, ste
   let [done, last, lastAt] = [0, 0, Date.now()];
   for await (const chunk of chunks) {
     yield chunk;
-    done += chunk instanceof Uint8Array ? chunk.length : chunk.hole;
+    done += bytesOf(chunk);
     const far = length !== undefined && done - last >= length * SHARE && Date.now() - lastAt >= PAUSE / 10;
     if (!far && Date.now() - lastAt < PAUSE) continue;
     [last, lastAt] = [done, Date.now()];
@@ -99,14 +125,11 @@ async function* told(chunks: AsyncIterable<Chunk>, { name, length }: Source, ste
 }
 
 /** What came to the host is what was sent, and it has the wanted size before anybody can see it. */
-async function settle({ session }: LibvirtHost, vol: VolumeRef, { total }: Sent, { format, size }: Copy) {
+async function settle({ session }: LibvirtHost, { pool, part: vol, copy }: Publication, { total }: Sent) {
+  const { format, size } = copy;
   const { physical, capacity, block } = readVolume(await session.call(volumes.xml, { vol, flags: 0 }));
   // A tiny qcow2 may be shorter than the empty one in whose place it was sent; what is behind its end is not used.
-  if (physical < total || (format === "raw" && !block && physical !== total))
-    // libvirt may not notice that the last bytes found no room: seen on a full disk with 9.0.0.
-    throw new ProviderError("failed", `the host has ${physical} of ${total} bytes that were sent`, {
-      hint: "Its disk may be full: free some space there, and try again.",
-    });
+  if (physical < total || (format === "raw" && !block && physical !== total)) throw cutShort(pool, physical, total);
   // A copy between qcow2 volumes has the size of what is copied, whatever is asked for (9.0.0).
   if (format === "qcow2" && size !== undefined && size > capacity)
     await session.call(volumes.resize, { vol, capacity: size, flags: 0 });

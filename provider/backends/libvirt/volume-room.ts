@@ -1,0 +1,57 @@
+import { ProviderError } from "../../core/errors.js";
+import { showBytes } from "../../core/units.js";
+import type { Found } from "../../media/source.js";
+import type { LibvirtHost } from "./host.js";
+import type { OpenPool } from "./pool-lookup.js";
+import { readPool } from "./pool-xml.js";
+import { pools } from "./rpc/index.js";
+import { ofBlocks } from "./volume-block.js";
+import { listVolumes } from "./volume-lookup.js";
+import type { Fault } from "./volume-source.js";
+
+/**
+ * What speaks against a source in a pool of files because of its free room. Of a file only what is no hole is counted;
+ * which of a download is zeros nobody knows before.
+ */
+export async function roomFault(
+  host: LibvirtHost,
+  pool: OpenPool,
+  { data, length }: Pick<Found, "data" | "length">,
+): Promise<Fault | undefined> {
+  const needed = data ?? length;
+  if (needed === undefined || ofBlocks(pool) || pool.capacity === 0 || needed <= pool.available) return undefined;
+  const free = await freeNow(host, pool);
+  if (free === undefined || needed <= free) return undefined;
+  return {
+    property: "source",
+    fact: `it takes ${showBytes(needed)}, and the storage pool "${pool.name}" has ${showBytes(free)} free`,
+    hint: "Free space there, or use another pool.",
+  };
+}
+
+/** libvirt tells what it found when it read the pool last. `undefined` while that cannot be done anew. */
+async function freeNow(host: LibvirtHost, pool: OpenPool): Promise<number | undefined> {
+  if ((await listVolumes(host, pool.ref)) === undefined) return undefined;
+  return readPool(await host.session.call(pools.xml, { pool: pool.ref, flags: 0 })).available;
+}
+
+const TWICE = "Free space there, or use another pool. While a volume is made from a source, its data takes room twice.";
+
+/** An error that says that the pool is full, with the property and a remedy; any other as it is. */
+export function explainedRoom(error: unknown, pool: OpenPool): unknown {
+  if (!(error instanceof ProviderError) || error.where.property !== undefined) return error;
+  const said = (fact: string, hint: string) =>
+    new ProviderError("failed", fact, { where: { property: "pool" }, hint, cause: error });
+  if (/no space left on device/i.test(error.fact)) return said(`the storage pool "${pool.name}" is full`, TWICE);
+  if (/disk quota exceeded/i.test(error.fact))
+    return said(`the disk quota of the storage pool "${pool.name}" is used up`, `Raise it. ${TWICE}`);
+  return error;
+}
+
+/** libvirt may not notice that the last bytes found no room: seen on a full disk with 9.0.0. */
+export const cutShort = (pool: OpenPool, physical: number, total: number): ProviderError =>
+  new ProviderError(
+    "failed",
+    `the storage pool "${pool.name}" may be full: it has ${physical} of ${total} bytes that were sent`,
+    { where: { property: "pool" }, hint: TWICE },
+  );
