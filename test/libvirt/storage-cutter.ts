@@ -6,6 +6,8 @@ export interface Cutter {
   readonly socket: string;
   /** The next answer to a call of this procedure is lost with its connection; resolves when that has happened. */
   lose(procedure: { readonly number: number }): Promise<void>;
+  /** Ends all connections, as a network that is gone does. What was called goes on at the daemon. */
+  cut(): void;
   close(): Promise<void>;
 }
 
@@ -54,6 +56,9 @@ export async function cutter(target: string, socket: string): Promise<Cutter> {
       new Promise((done) => {
         lost = { number, done };
       }),
+    cut: () => {
+      for (const one of open) one.destroy();
+    },
     close: () =>
       new Promise((resolve) => {
         for (const one of open) one.destroy();

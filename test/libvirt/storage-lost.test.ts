@@ -20,6 +20,7 @@ describe.skipIf(reason !== undefined)(`storage with lost answers${reason === und
     way = await cutter(host.socket, join(host.root, "cut-sock"));
     w = worker(`qemu:///system?socket=${way.socket}`);
     images = await makeImages(join(host.root, "images"));
+    await w.pools.create(pool("kept"), silent());
   });
   afterAll(async () => {
     await w?.host.close();
@@ -51,7 +52,6 @@ describe.skipIf(reason !== undefined)(`storage with lost answers${reason === und
   });
 
   it("makes, grows and removes a volume when the answers are lost", async () => {
-    await w.pools.create(pool("kept"), silent());
     for (const call of [volumes.create, secrets.define]) {
       const happened = way.lose(call);
       const made = await w.volumes.create(vol("v", { size: "8MiB" }), silent());
@@ -113,5 +113,80 @@ describe.skipIf(reason !== undefined)(`storage with lost answers${reason === und
     const made = await w.volumes.create(wanted, silent());
     await compare(made.outputs.path, "qcow2", images.raw, "raw");
     expect(await readdir(join(host.pools, "kept"))).toEqual(["dead"]);
+    await w.volumes.remove(made.id, made.inputs, silent());
+  });
+
+  describe("while the host publishes what was uploaded", () => {
+    const folder = () => join(host.pools, "kept");
+    const inside = (command: string) => host.exec(["bash", "-c", command]);
+    const go = () => inside("pkill -CONT -x qemu-img; true");
+    /** A creation whose copy the host has begun and does not go on with. */
+    const frozen = async (wanted: ReturnType<typeof vol>, signal = new AbortController().signal) => {
+      let stopped: Promise<unknown> | undefined;
+      const stop = `until pkill -STOP -x qemu-img && [ -s ${folder()}/copy ]; do pkill -CONT -x qemu-img; done`;
+      const report = (line: string) => {
+        if (line.startsWith("publishing")) stopped = inside(stop);
+      };
+      const creation = w.volumes.create(wanted, { report, signal });
+      creation.catch(() => undefined);
+      await expect.poll(() => stopped, { timeout: 60_000 }).toBeDefined();
+      await stopped;
+      expect(await readdir(folder())).toEqual([expect.stringMatching(/^\.copy\..*\.part$/), "copy"]);
+      return { creation };
+    };
+    const whole = async (made: { readonly outputs: { readonly path: string } }) => {
+      await compare(made.outputs.path, "qcow2", images.raw, "raw");
+      expect(await readdir(folder())).toEqual(["copy"]);
+    };
+
+    const lost = { code: expect.stringMatching(/dropped|unreachable/) };
+
+    it("its volume is made anew when the connection is cut", async () => {
+      const wanted = vol("copy", { source: images.qcow2 });
+      const { creation } = await frozen(wanted);
+      way.cut();
+      await expect(creation).rejects.toMatchObject(lost);
+      const next = w.volumes.create(wanted, silent());
+      await go();
+      const made = await next;
+      await whole(made);
+      await w.volumes.remove(made.id, made.inputs, silent());
+    });
+
+    it("its volume is made anew when the daemon dies, whatever its copying still does", async () => {
+      const wanted = vol("copy", { source: images.qcow2 });
+      const { creation } = await frozen(wanted);
+      await host.kill9();
+      await expect(creation).rejects.toMatchObject(lost);
+      await host.restart();
+      const made = await w.volumes.create(wanted, silent());
+      await go();
+      await inside("while pgrep -x qemu-img; do :; done");
+      await whole(made);
+      await w.volumes.remove(made.id, made.inputs, silent());
+    });
+
+    it("its volume becomes whole when the step is cancelled, and nothing is begun after that", async () => {
+      const wanted = vol("copy", { source: images.qcow2 });
+      const control = new AbortController();
+      const { creation } = await frozen(wanted, control.signal);
+      control.abort(new Error("enough"));
+      await go();
+      const made = await creation;
+      await whole(made);
+      await w.volumes.remove(made.id, made.inputs, silent());
+      const early = new AbortController();
+      const call = w.host.session.call.bind(w.host.session);
+      w.host.session.call = (asked, ...more) => {
+        if (asked.name === "volume.resize") early.abort(new Error("enough"));
+        return call(asked, ...more);
+      };
+      const larger = vol("copy", { source: images.qcow2, size: "64MiB" });
+      const attempt = w.volumes.create(larger, { ...silent(), signal: early.signal });
+      await expect(attempt).rejects.toMatchObject({ code: "failed", fact: "the creation was cancelled" });
+      w.host.session.call = call;
+      expect(await readdir(folder())).toEqual([]);
+      expect(await host.virsh("secret-list")).not.toContain("copy");
+    });
   });
 });

@@ -112,6 +112,9 @@ async function makeFromSource(place: Place, wanted: Wanted & { readonly source: 
   const publication = { pool, part, copy: { name, format, source, sha256, size } };
   try {
     await fillPart(host, publication, step);
+    // What the host copies it copies to the end.
+    if (step.signal.aborted)
+      throw new ProviderError("failed", "the creation was cancelled", { cause: step.signal.reason });
     await setMark(host.session, mark, wanted.owner, "publishing");
   } catch (error) {
     // Whatever the daemon still does is done to the part file, so nothing is uncertain.
