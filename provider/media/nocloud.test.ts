@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { checkUserData, networkConfig, type Seed, seed } from "./nocloud.js";
+import { checkUserData, instanceOf, networkConfig, type Seed, seed } from "./nocloud.js";
 
 const works = (tool: string, ...args: string[]): boolean => spawnSync(tool, args, { stdio: "ignore" }).status === 0;
 const hasReader = works("bsdtar", "--version");
@@ -75,6 +75,19 @@ test("the same seed gives the same bytes, and the contents do not change the ins
   expect(Buffer.from(seed(given)).equals(seed({ ...given }))).toBe(true);
   const text = Buffer.from(seed({ ...given, userData: "#!/bin/bash\n" })).toString("latin1");
   expect(text).toContain('"instance-id": "iid-1"');
+});
+
+test.each([
+  [undefined, true],
+  ["a: b\n", true],
+  ["{}", true],
+  ["instance-id: mine\n", false],
+])("its instance is read from it again, with the metaData %j: %s", (metaData, found) => {
+  const instanceId = "0d3c4cf1-0f4b-5c0e-8d2c-000000000001";
+  const image = seed({ instanceId, hostname: "web", userData: "#!/bin/sh\n".repeat(90_000), metaData });
+  expect(instanceOf(image.subarray(0, 1 << 18))).toBe(found ? instanceId : undefined);
+  expect(instanceOf(image.subarray(2048))).toBeUndefined();
+  expect(instanceOf(new Uint8Array(100))).toBeUndefined();
 });
 
 describe("user data", () => {

@@ -1,5 +1,5 @@
 import { ProviderError } from "../core/errors.js";
-import { isoImage } from "./iso9660.js";
+import { isoImage, SECTOR } from "./iso9660.js";
 
 /** What a guest is told at its first boot through cloud-init's NoCloud source, or cloudbase-init's where that is enabled. */
 export interface Seed {
@@ -37,6 +37,17 @@ export function seed({ instanceId, hostname, userData, metaData, networkConfig }
   if (networkConfig !== undefined) files.push({ name: "network-config", content: utf8.encode(networkConfig) });
   return isoImage("cidata", files);
 }
+
+/** The instance id on a seed that `seed` made, given its first bytes; `undefined` where `metaData` has one of another form. */
+export function instanceOf(image: Uint8Array): string | undefined {
+  const text = Buffer.from(image).toString("latin1");
+  if (!text.startsWith(PRIMARY, DESCRIPTOR) || !text.startsWith("cidata ", DESCRIPTOR + 40)) return undefined;
+  return /"?instance-id"?: "([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"/.exec(text)?.[1];
+}
+
+/** Where an ISO 9660 image has its primary descriptor, and how that begins (ECMA-119 8.4). */
+const DESCRIPTOR = 16 * SECTOR;
+const PRIMARY = "\x01CD001\x01";
 
 function metaDataText(given: Seed["metaData"], instanceId: string, hostname: string): string {
   const defaults = { "instance-id": instanceId, "local-hostname": hostname };

@@ -205,12 +205,13 @@ describe.skipIf(missing !== undefined)(titled("what others change on the host, w
     expect(after.map(elements)).toEqual(before.map((text) => elements(text.replace(">ours<", ">edited<"))));
   });
 
-  it("goes without what is gone already", async () => {
+  it("goes without what is gone already, and through a pool that was stopped", async () => {
     await virsh("destroy", "web");
     await virsh("undefine", "web");
+    await virsh("pool-destroy", "pool");
     await virsh("net-destroy", "lan");
     await virsh("net-undefine", "lan");
-    await lab.host.exec(["rm", `${lab.host.pools}/theirs.raw`]);
+    await lab.host.exec(["rm", "-f", `${lab.host.pools}/theirs.raw`]);
     await lab.stack.destroy();
     expect(await inventory(lab.host)).toEqual(NOTHING);
   });

@@ -37,6 +37,12 @@ export async function isMarked(session: Session, mark: SecretRef): Promise<boole
   }
 }
 
+/** Where the volume of an owner and a name lies by its mark; `undefined` without one. At most one call. */
+export async function markedPath({ inventory }: LibvirtHost, owner: string, name: string): Promise<string | undefined> {
+  const marks = (await inventory.secrets()).filter((s) => s.usageType === VOLUME && s.usageID.endsWith(`/${name}`));
+  return marks.find(({ uuid, usageID }) => uuid === markOf(owner, usageID).uuid)?.usageID;
+}
+
 /** Whether the mark says that what is at the path may be a copy that was cut short. */
 export async function isPublishing(session: Session, mark: SecretRef): Promise<boolean> {
   return (await session.call(secrets.xml, { secret: mark, flags: 0 })).includes(PUBLISHING);

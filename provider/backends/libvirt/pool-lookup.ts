@@ -26,7 +26,8 @@ export async function poolByAnyName({ session }: LibvirtHost, name: string): Pro
   }
 }
 
-async function stoppedAt(host: LibvirtHost, path: string): Promise<PoolRef | undefined> {
+/** The stopped pool of a directory, which the daemon does not find by it. One call for each that is stopped. */
+export async function stoppedAt(host: LibvirtHost, path: string): Promise<PoolRef | undefined> {
   const entries = [...(await host.inventory.pools()).values()].filter(({ active }) => !active);
   for (const { ref } of entries) if ((await describePool(host, ref))?.path === plainPath(path)) return ref;
   return undefined;
@@ -85,16 +86,17 @@ export const stopped = (pool: string): ProviderError =>
     hint: `Start it on the host (virsh pool-start "${pool}").`,
   });
 
-/** For a pool that the host does not know any more: its files may still be there. */
-export const poolGone = (pool: string): ProviderError =>
-  new ProviderError(
-    "hidden",
-    `the storage pool "${pool}" is not defined on the host any more, so nobody can tell about its volumes`,
-    {
-      where: { property: "pool" },
-      hint: "Define it again with the same directory; if its files are gone for good, take the volume out of the state.",
-    },
-  );
+/** For a pool that the host does not know any more: its files may still be there. `file`: the one in question. */
+export const poolGone = (
+  pool: string,
+  { file, property = "pool" }: { readonly file?: string | undefined; readonly property?: string } = {},
+): ProviderError => {
+  const what = file === undefined ? "so nobody can tell about its volumes" : `and ${file} may still be there`;
+  return new ProviderError("hidden", `the storage pool "${pool}" is not defined on the host any more, ${what}`, {
+    where: { property },
+    hint: "Define it again with the same directory; if its files are gone for good, take what lay in it out of the state.",
+  });
+};
 
 const wrongPool = (fact: string, { hint }: { readonly hint: string }): ProviderError =>
   new ProviderError("invalid", fact, { where: { property: "pool" }, hint });

@@ -13,6 +13,8 @@ import { findPool } from "./pool-lookup.js";
 import { observePool } from "./pool-observe.js";
 import { pools } from "./rpc/index.js";
 import type { PoolRef } from "./rpc/types.js";
+import { isOrphanedSeed } from "./vm/seed-orphans.js";
+import { deleteVolume } from "./volume-lookup.js";
 import { machinesNaming } from "./volume-use.js";
 
 type StoragePool = Kinds["StoragePool"];
@@ -66,8 +68,8 @@ async function remove(host: LibvirtHost, id: string, { onDelete }: Partial<Input
   const pool = { name: now.properties.name ?? "", uuid: id };
   // What a volume group or a file server holds is never deleted with the pool: libvirt would remove the whole group.
   const deletes = onDelete === "delete" && now.properties.type === "dir";
-  if (deletes && now.outputs.active) await refuseFull(host, pool);
   await refuseNamed(host, pool.name);
+  if (deletes && now.outputs.active) await clear(host, pool);
   if (now.outputs.active) await stopPool(host, pool, now.properties);
   if (deletes) await removeDirectory(host, pool, now.outputs.active);
   await exists(untilAnswered(() => session.call(pools.undefine, { pool })));
@@ -82,11 +84,20 @@ async function refuseNamed(host: LibvirtHost, name: string): Promise<void> {
   });
 }
 
-/** Looked at before anything is touched. What libvirt does not list (folders, sockets) stops the removal of the directory. */
-async function refuseFull({ session }: LibvirtHost, pool: PoolRef): Promise<void> {
+/**
+ * Deletes first-boot CDs of machines that are gone, where the pool holds nothing else. What libvirt does not list (folders,
+ * sockets) stops the removal of the directory. @throws `busy` before anything is touched, naming what it holds.
+ */
+async function clear(host: LibvirtHost, pool: PoolRef): Promise<void> {
+  const { session } = host;
   await session.call(pools.refresh, { pool, flags: 0 });
-  const held = await session.call(pools.volumes, { pool, flags: 0 });
-  if (held.length === 0) return;
+  const all = await session.call(pools.volumes, { pool, flags: 0 });
+  const orphaned = await Promise.all(all.map((vol) => isOrphanedSeed(host, vol)));
+  const held = all.filter((_, i) => !orphaned[i]);
+  if (held.length === 0) {
+    for (const vol of all) await deleteVolume(session, vol);
+    return;
+  }
   const names = held.slice(0, 3).map(({ name }) => `"${name}"`);
   const more = held.length > names.length ? ` and ${held.length - names.length} more` : "";
   throw notEmpty(`it holds ${names.join(", ")}${more}`);

@@ -41,8 +41,8 @@ export async function namesIn({ session }: LibvirtHost, pool: PoolRef): Promise<
   }
 }
 
-/** The remedy for a pool of which nobody can tell what it holds. */
-function unknowable(error: unknown, pool: string): unknown {
+/** The remedy for a pool of which nobody can tell what it holds: code `hidden`. Any other error stays as it is. */
+export function unknowable(error: unknown, pool: string): unknown {
   const code = libvirtCode(error);
   if (code === ErrorCode.noPool) return poolGone(pool);
   const idle = code === ErrorCode.operationInvalid && error instanceof ProviderError && /not active/.test(error.fact);

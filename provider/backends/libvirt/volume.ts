@@ -1,11 +1,12 @@
-import type { Driver, Listed, Observed, Recorded, Update } from "../../core/driver.js";
+import type { Driver, Listed, Observed, Recorded, Step, Update } from "../../core/driver.js";
 import { ProviderError } from "../../core/errors.js";
 import type { InputsOf } from "../../core/kind.js";
 import type { Kinds } from "../../kinds/index.js";
 import { formatLimits } from "./formats.js";
 import type { LibvirtHost } from "./host.js";
-import { clearMark, markOf, passMark, setMark, volumeOwners } from "./mark.js";
+import { clearMark, markedPath, markOf, passMark, setMark, volumeOwners } from "./mark.js";
 import { describePool, openPool, poolGone, stopped } from "./pool-lookup.js";
+import { inPool } from "./pool-wake.js";
 import { pools } from "./rpc/index.js";
 import type { PoolRef, VolumeRef } from "./rpc/types.js";
 import { blockGrowth, isRounded, ofBlocks } from "./volume-block.js";
@@ -130,10 +131,17 @@ async function isThere(
   throw new ProviderError("unsupported", blockGrowth(outputs.path, size), { where: { property: "size" } });
 }
 
-async function remove(host: LibvirtHost, id: string, { owner = "" }: Partial<InputsOf<Volume>>): Promise<void> {
+async function remove(
+  host: LibvirtHost,
+  id: string,
+  { owner = "", pool: declared }: Partial<InputsOf<Volume>>,
+  { report }: Step,
+): Promise<void> {
   host.inventory.forget();
   const vol = refOf(id);
-  const described = await describeVolume(host, vol);
+  const file = () => markedPath(host, owner, vol.name);
+  const doomed = { pool: vol.pool, declared, property: "pool", file, report } as const;
+  const described = await inPool(host, doomed, () => describeVolume(host, vol));
   if (described !== undefined) {
     await refuseAttached(host, described.path, vol);
     await refuseUnderOthers(host, described.path, "its deletion");

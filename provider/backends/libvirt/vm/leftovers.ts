@@ -1,3 +1,4 @@
+import type { Step } from "../../../core/driver.js";
 import { isProviderError } from "../../../core/errors.js";
 import { macOf } from "../../macs.js";
 import { release } from "../allotment.js";
@@ -10,13 +11,18 @@ import type { MachineInputs } from "./types.js";
 /**
  * Removes what a machine has outside of its definition where there is no definition: somebody else removed it, or libvirt
  * refused it. Where its seed and its addresses are follows from the declaration. Without this nobody would ever delete
- * them, and their pool could not be deleted.
+ * them, and their pool could not be deleted. With `report` a stopped pool is started for that, as `inPool` says.
  */
-export async function removeLeftovers(host: LibvirtHost, id: string, declared: Partial<MachineInputs>): Promise<void> {
+export async function removeLeftovers(
+  host: LibvirtHost,
+  id: string,
+  declared: Partial<MachineInputs>,
+  report?: Step["report"],
+): Promise<void> {
   const { name, cloudInit, disks, networks } = declared;
   const first = disks?.[0];
   if (name !== undefined && cloudInit !== undefined)
-    await deleteSeedsBeside(host, { uuid: id, name, disk: first?.volume ?? first?.path });
+    await deleteSeedsBeside(host, { uuid: id, name, disk: first?.volume ?? first?.path }, report);
   for (const nic of networks ?? []) {
     const { network } = nic;
     const uuid = network === undefined || isUuid(network) ? network : (await byName(host, network))?.uuid;

@@ -30,7 +30,7 @@ export async function remove(
   host.inventory.forget();
   const dom = domainRef(declared.name ?? "", id);
   const live = await describe(host, dom);
-  if (live === undefined) return removeLeftovers(host, id, declared);
+  if (live === undefined) return removeLeftovers(host, id, declared, step.report);
   const mayLose = declared.allowSnapshotLoss === true;
   if (!mayLose) await refuseSnapshots(host, dom);
   const notes = readNotes(live);
@@ -38,7 +38,8 @@ export async function remove(
   // The definition goes last: it alone tells where the rest is, also to an attempt after one that broke off.
   for (const nic of notes?.nics ?? [])
     if (nic.allotted !== undefined && nic.uuid !== undefined) await release(host, nic.uuid, nic.mac);
-  if (notes?.seed !== undefined) await deleteSeeds(host, id, textAt(live, "name") ?? "", notes.seed);
+  const name = textAt(live, "name") ?? "";
+  if (notes?.seed !== undefined) await deleteSeeds(host, { uuid: id, name }, notes.seed, step.report);
   await undefine(host, dom, mayLose);
 }
 

@@ -189,9 +189,9 @@ async function reachPowerState(
 
 /** The old seed, which nothing uses any more. */
 async function tidy(work: Work): Promise<void> {
-  const { host, machine, before } = work;
+  const { host, machine, before, step } = work;
   if (before?.seed === undefined || before.seed.path === machine.seed?.path) return;
-  await deleteSeed(host, before.seed);
+  await deleteSeed(host, before.seed, step.report);
   await redefine(work, new Set());
 }
 
