@@ -19,6 +19,9 @@ export async function installPackage(folder: string): Promise<void> {
   await cp(await built(), join(installed, "dist"), { recursive: true });
 }
 
+/** What is no TypeScript and belongs to the package all the same. */
+const SCRIPTS = "provider/backends/hyperv/scripts";
+
 /** The compiled package. Built once for the same sources, also by tests that run at the same time. */
 async function built(): Promise<string> {
   const cache = join(ROOT, ".cache/built");
@@ -30,6 +33,7 @@ async function built(): Promise<string> {
   // Types are checked by `npm run check`, not here.
   const emit = ["-p", "tsconfig.build.json", "--noCheck", "--declaration", "false", "--outDir", made];
   await runWell(process.execPath, [tsc, ...emit], { cwd: ROOT });
+  await cp(join(ROOT, SCRIPTS), join(made, SCRIPTS), { recursive: true });
   await rename(made, folder).catch(async (error: unknown) => {
     // Another test was quicker.
     await rm(made, { recursive: true });
@@ -45,6 +49,6 @@ async function fingerprint(): Promise<string> {
     hash.update(await readFile(join(ROOT, name)));
   for (const room of ["provider", "sdk"])
     for (const name of (await readdir(join(ROOT, room), { recursive: true })).sort())
-      if (name.endsWith(".ts")) hash.update(name).update(await readFile(join(ROOT, room, name)));
+      if (/\.(ts|ps1)$/.test(name)) hash.update(name).update(await readFile(join(ROOT, room, name)));
   return hash.digest("hex").slice(0, 16);
 }
