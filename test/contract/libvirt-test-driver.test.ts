@@ -21,6 +21,7 @@ const deviations: Readonly<Record<string, string>> = {
   "Volume > grows while a machine has it": RESIZE,
   "VirtualMachine > changes disks (attached and detached) in place": DEVICES,
   "VirtualMachine > changes disks (order) in place": DEVICES,
+  "VirtualMachine > changes disks (renamed) in place": DEVICES,
   "VirtualMachine > changes cdrom in place": DEVICES,
   "VirtualMachine > changes networks (attached and detached) in place": DEVICES,
   "VirtualMachine > changes networks (another network) in place": DEVICES,

@@ -77,6 +77,18 @@ const disks: Readonly<Record<string, Walk>> = {
     const [first, second] = [await stand.disk(), await stand.disk("second")];
     return [{ disks: [first, second] }, { disks: [first] }, { disks: [] }, { disks: [first] }];
   },
+  "disks (renamed)": async (stand) => {
+    const [first, second] = [await stand.disk(), await stand.disk("second")];
+    return [
+      { disks: [first, second] },
+      {
+        disks: [
+          { ...first, name: "boots" },
+          { ...second, name: "data" },
+        ],
+      },
+    ];
+  },
   "disks (bus)": async (stand) => [
     { disks: [await stand.disk("first", { bus: "scsi" })] },
     { disks: [await stand.disk("first", { bus: "sata" })] },

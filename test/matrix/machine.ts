@@ -24,6 +24,11 @@ const disks = (g: Ground): readonly Entry[] => {
       guest: true,
     },
     { at: "disks[].name", values: ["alpha", "beta"] },
+    {
+      at: "disks[].name (of the one that boots)",
+      with: { disks: [{ volume: g.volumes[0] }] },
+      values: ["alpha", "beta"],
+    },
     { at: "disks[].volume", with: { disks: [root, { name: "data" }] }, values: [g.volumes[1], g.volumes[2]] },
     { at: "disks[].path", with: { disks: [root, { name: "data" }] }, values: [g.files[0], g.files[1]] },
     { at: "disks[].format", with: file, values: ["qcow2", "raw"] },

@@ -67,6 +67,18 @@ describe.skipIf(missing !== undefined)(missing === undefined ? title : `${title}
     expect((await edit({ disks: [root, data, more] })).effect).toBe("restart");
   });
 
+  it("is live when the disk that boots gets another name, and leaves its device as it was", async () => {
+    const all = disks();
+    const disksOf = async (...which: string[]) =>
+      (await lab.daemon.virsh("dumpxml", "vm", ...which)).match(/<disk [\s\S]*?<\/disk>/g);
+    const before = [await disksOf(), await disksOf("--inactive")];
+    expect((await edit({ disks: all.map((disk, i) => (i === 0 ? { ...disk, name: "system" } : disk)) })).effect).toBe(
+      "live",
+    );
+    expect((await edit({ disks: all })).effect).toBe("live");
+    expect([await disksOf(), await disksOf("--inactive")]).toEqual(before);
+  });
+
   it("is live when interfaces change places, or go from a network to a bridge and back", async () => {
     const [lan, second] = words["networks"] as readonly Words[];
     expect((await edit({ networks: [second, lan] })).effect).toBe("live");

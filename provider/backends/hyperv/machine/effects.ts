@@ -1,6 +1,9 @@
 import type { Difference } from "../../../core/compare.js";
 import type { Driver, Verdict } from "../../../core/driver.js";
 import { isFields } from "../../../core/values.js";
+import { bootsSame, renaming, type Sides } from "../../renamed.js";
+import { samePath } from "../paths.js";
+import { pathOf } from "./layout.js";
 import type { Machine, MachineInputs, MachineObserved } from "./types.js";
 
 type Judge = (change: Difference, now: MachineObserved | undefined, wanted: MachineInputs) => Verdict;
@@ -37,12 +40,21 @@ const dynamicMemory: Judge = ({ before, after }) => {
   return wider ? LIVE : restart("a running guest takes only a lower minimum and a higher maximum");
 };
 
+/** A drive stays at its place on its controller. */
+const DEVICE: Pick<Sides, "isSame" | "fixed"> = {
+  isSame: (was, will) => samePath(pathOf(was), pathOf(will)) && (was.bus === "sata") === (will.bus === "sata"),
+  fixed: [],
+};
+
 /** A disk on SCSI comes and goes while the machine runs; one that stays cannot become another one under the guest. */
 const disks: Judge = ({ field, element, before, after }, now, wanted) => {
-  const first = now?.properties.disks?.[0]?.name;
-  if (field === "(order)") return wanted.disks[0]?.name === first ? LIVE : restart("another disk boots");
+  const sides = { ...DEVICE, was: now?.properties.disks ?? [], will: wanted.disks };
+  const first = sides.was[0]?.name;
+  if (field === "(order)") return bootsSame(sides) ? LIVE : restart("another disk boots");
   if (field === "bus" && isSameBus(before, after)) return LIVE;
   if (field !== undefined) return restart("a disk in use cannot change under the guest");
+  const verdict = renaming(sides, element);
+  if (verdict !== undefined) return verdict;
   if (after === undefined && element === first) return restart("it is the disk that booted");
   if (before === undefined && element === wanted.disks[0]?.name && first !== undefined)
     return restart("another disk boots");

@@ -14,7 +14,7 @@ import {
   updateMachine,
 } from "../requests/machine.js";
 import type { MachineView } from "../view.js";
-import { cdPlaces, drivesByName, isAt, placed } from "./layout.js";
+import { cdPlaces, drivesByName, isAt, pathOf, placed } from "./layout.js";
 import { type MachineMark, readMark } from "./mark.js";
 import { isUp, stateOf } from "./read.js";
 import { claimantOf, type Nic, resolveNics } from "./resolve.js";
@@ -76,11 +76,20 @@ async function resolved(
 
 const isMarked = (mark: MachineMark, path: string): boolean => mark.disks.some((d) => samePath(d.path, path));
 
-/** A machine that is taken over carries no marks: a disk is the declared one with the same file. */
+/**
+ * A machine that is taken over carries no marks: a disk is the declared one with the same file. So is one whose name is
+ * declared no more.
+ */
 const marksOf = (now: MachineView, wanted: MachineInputs, mark: MachineMark | undefined) =>
-  mark?.disks ??
+  mark?.disks.map((noted) => {
+    const stays = wanted.disks.some(({ name }) => name === noted.name);
+    const heir = stays ? undefined : wanted.disks.find((disk) => samePath(pathOf(disk), noted.path));
+    return heir === undefined || mark.disks.some(({ name }) => name === heir.name)
+      ? noted
+      : { ...noted, name: heir.name };
+  }) ??
   wanted.disks.flatMap((disk) => {
-    const path = disk.volume ?? disk.path ?? "";
+    const path = pathOf(disk);
     return now.disks.some((d) => samePath(d.path, path))
       ? [{ name: disk.name, path, spelling: "volume" as const }]
       : [];

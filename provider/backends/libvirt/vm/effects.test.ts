@@ -61,6 +61,10 @@ const ALWAYS_LIVE: readonly [string, Record<string, unknown>][] = [
   ["a disk plugged in between", { disks: [a, c, b] }],
   ["a disk unplugged", { disks: [a] }],
   ["a disk exchanged for another one", { disks: [a, c] }],
+  ["the disk that boots renamed", { disks: [{ ...a, name: "x" }, b] }],
+  ["every disk renamed", { disks: ["x", "y"].map((name, i) => ({ ...BASE.disks[i], name })) }],
+  ["the disk that boots renamed beside one plugged in between", { disks: [{ ...a, name: "x" }, c, b] }],
+  ["an interface renamed that keeps its MAC", { networks: [{ ...nic, name: "m" }] }],
   ["an interface plugged in", { networks: [nic, { name: "m", bridge: "br0" }] }],
   ["an interface unplugged", { networks: [] }],
   ["an interface relinked", { networks: [{ ...nic, network: "dmz" }] }],
@@ -85,6 +89,11 @@ const RESTARTS: readonly [string, Record<string, unknown>, RegExp][] = [
   ["disks in another order", { disks: [b, a] }, /another disk boots/],
   ["a new first disk", { disks: [c, a, b] }, /another disk boots/],
   ["the first disk unplugged", { disks: [b] }, /booted/],
+  ["the disk that boots renamed and put behind", { disks: [b, { ...a, name: "x" }] }, /another disk boots/],
+  ["a renamed disk put before the one that boots", { disks: [{ ...b, name: "x" }, a] }, /another disk boots/],
+  ["the disk that boots renamed, with another file", { disks: [{ name: "x", volume: "/z" }, b] }, /booted/],
+  ["the disk that boots renamed, on another bus", { disks: [{ ...a, name: "x", bus: "scsi" }, b] }, /booted/],
+  ["a disk renamed and made read-only", { disks: [a, { ...b, name: "x", readOnly: true }] }, /under the guest/],
   ["all disks unplugged", { disks: [] }, /booted/],
 ];
 

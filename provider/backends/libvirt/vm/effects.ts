@@ -1,6 +1,7 @@
 import type { Difference } from "../../../core/compare.js";
 import type { Driver, Verdict } from "../../../core/driver.js";
 import { showBytes } from "../../../core/units.js";
+import { bootsSame, renaming, type Sides } from "../../renamed.js";
 import type { Machine, MachineInputs, MachineObserved } from "./types.js";
 
 type Judge = (change: Difference, now: MachineObserved | undefined, wanted: MachineInputs) => Verdict;
@@ -40,12 +41,21 @@ const staysPaused = (now: MachineObserved | undefined, wanted: MachineInputs): b
   now?.outputs.state === "paused" && wanted.powerState === "paused";
 const HELD = restart("a paused guest cannot release a device");
 
-/** Disks come and go while it runs; one that stays cannot become another one under the guest. */
+/** A file keeps its device in the definition as long as that is of the same sort: see `resolveDisks`. */
+const DEVICE: Pick<Sides, "isSame" | "fixed"> = {
+  isSame: (was, will) =>
+    (was.volume ?? was.path) === (will.volume ?? will.path) && (was.bus === "virtio") === (will.bus === "virtio"),
+  fixed: ["bus", "readOnly", "format"],
+};
+
+/** Disks come and go while it runs, and get other names; one that stays cannot become another one under the guest. */
 const disks: Judge = ({ field, element, before, after }, now, wanted) => {
-  if (field === "(order)")
-    return wanted.disks[0]?.name === now?.properties.disks?.[0]?.name ? LIVE : restart("another disk boots");
+  const sides = { ...DEVICE, was: now?.properties.disks ?? [], will: wanted.disks };
+  if (field === "(order)") return bootsSame(sides) ? LIVE : restart("another disk boots");
   if (field !== undefined) return restart("a disk in use cannot change under the guest");
-  const first = now?.properties.disks?.[0]?.name;
+  const verdict = renaming(sides, element);
+  if (verdict !== undefined) return verdict;
+  const first = sides.was[0]?.name;
   if (after === undefined && element === first) return restart("it is the disk that booted");
   if (after === undefined && staysPaused(now, wanted)) return HELD;
   return before === undefined && after !== undefined && element === wanted.disks[0]?.name && first !== undefined
@@ -53,9 +63,13 @@ const disks: Judge = ({ field, element, before, after }, now, wanted) => {
     : LIVE;
 };
 
-/** Interfaces come and go; another model or MAC is another device. */
-const networks: Judge = ({ field, after }, now, wanted) =>
-  staysPaused(now, wanted) && (after === undefined || field === "model" || field === "mac") ? HELD : LIVE;
+/** Interfaces come and go; another model or MAC is another device, another name is not. */
+const networks: Judge = ({ field, element, after }, now, wanted) => {
+  const was = now?.properties.networks?.find((n) => n.name === element);
+  const isRenamed = wanted.networks.some((n) => n.mac !== undefined && n.mac === was?.mac && n.model === was.model);
+  const goes = after === undefined && !isRenamed;
+  return staysPaused(now, wanted) && (goes || field === "model" || field === "mac") ? HELD : LIVE;
+};
 
 const acceleration: Judge = ({ after }, now) => {
   const is = now?.properties.acceleration;
