@@ -28,6 +28,16 @@ const ANY: readonly Known[] = [
     property: "type",
     hint: "Install libvirt's storage backend of that type on the host.",
   },
+  {
+    text: /read-only file system/i,
+    property: "path",
+    hint: "Find out why on the host (dmesg), and make the file system writable (mount -o remount,rw), or choose another directory.",
+  },
+  {
+    text: /cannot open directory .*no such file/i,
+    property: "path",
+    hint: "Bring it back on the host: mount what belongs there, or make it anew (mkdir) if its files are gone for good.",
+  },
 ];
 
 const GROUP: readonly Known[] = [

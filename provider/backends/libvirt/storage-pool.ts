@@ -90,7 +90,13 @@ async function refuseNamed(host: LibvirtHost, name: string): Promise<void> {
  */
 async function clear(host: LibvirtHost, pool: PoolRef): Promise<void> {
   const { session } = host;
-  await session.call(pools.refresh, { pool, flags: 0 });
+  try {
+    await session.call(pools.refresh, { pool, flags: 0 });
+  } catch (error) {
+    // Without its directory it holds nothing.
+    if (error instanceof ProviderError && /cannot open directory .*no such file/i.test(error.fact)) return;
+    throw error;
+  }
   const all = await session.call(pools.volumes, { pool, flags: 0 });
   const orphaned = await Promise.all(all.map((vol) => isOrphanedSeed(host, vol)));
   const held = all.filter((_, i) => !orphaned[i]);
@@ -110,10 +116,16 @@ async function removeDirectory(host: LibvirtHost, pool: PoolRef, restart: boolea
   } catch (error) {
     if (error instanceof ProviderError && /no such file or directory/i.test(error.fact)) return;
     if (restart) await startPool(host, pool);
+    if (error instanceof ProviderError && /not a directory/i.test(error.fact)) throw isLink;
     if (error instanceof ProviderError && /not empty/i.test(error.fact)) throw notEmpty("its directory is not empty");
     throw error;
   }
 }
+
+const isLink = new ProviderError("unsupported", "its directory is a symbolic link, which libvirt does not delete", {
+  where: { property: "onDelete" },
+  hint: 'Set onDelete to "keep", and delete the link on the host afterwards.',
+});
 
 const notEmpty = (fact: string): ProviderError =>
   new ProviderError("busy", fact, {

@@ -10,9 +10,9 @@ import { volumes } from "./rpc/index.js";
 import type { SecretRef, VolumeRef } from "./rpc/types.js";
 import { findBase } from "./volume-base.js";
 import { isRounded, ofBlocks, refuseForBlocks } from "./volume-block.js";
+import { volumeFailure } from "./volume-failure.js";
 import { grow } from "./volume-grow.js";
 import { deleteVolume, describeVolume, idOf, namesIn, refOf } from "./volume-lookup.js";
-import { explainedRoom } from "./volume-room.js";
 import { fillPart, partOf, publish } from "./volume-upload.js";
 import { forgetBase, refuseAttached, refuseUnderOthers } from "./volume-use.js";
 import { type NewVolume, writeVolume } from "./volume-xml.js";
@@ -119,7 +119,7 @@ async function makeFromSource(place: Place, wanted: Wanted & { readonly source: 
   } catch (error) {
     // Whatever the daemon still does is done to the part file, so nothing is uncertain.
     await undo(place);
-    throw explainedRoom(error, pool);
+    throw volumeFailure(error, pool);
   }
   step.report("publishing the volume");
   await orUndone(place, () => publish(host, publication));
@@ -135,7 +135,7 @@ async function orUndone(place: Place, create: () => Promise<void>): Promise<void
     await create();
   } catch (error) {
     if (!isProviderError(error, "dropped", "unreachable", "timeout")) await undo(place);
-    throw explainedRoom(error, place.pool);
+    throw volumeFailure(error, place.pool);
   }
 }
 

@@ -29,7 +29,7 @@ export async function examineVolume(
   declared?: Wanted,
 ): Promise<readonly Problem[]> {
   const filled = now === undefined || (declared !== undefined && declared.source !== wanted.source);
-  const [pool, inPool] = await asked(wanted.pool, (name) => startedPool(host, name));
+  const [pool, inPool] = await asked(wanted.pool, (name) => startedPool(host, name, now === undefined));
   const stays = now !== undefined && !isReplaced(wanted, now, pool);
   const parts = await Promise.all([
     now === undefined && pool ? isTaken(host, wanted, pool) : undefined,
@@ -59,9 +59,11 @@ async function baseNow(host: LibvirtHost, { adopt, base }: Wanted, now: Now, poo
   return (await describeVolume(host, { pool: pool.name, name, key: "" }))?.base;
 }
 
-async function startedPool(host: LibvirtHost, declared: string): Promise<OpenPool> {
+/** For a new volume its directory is looked into, too: it may be gone. */
+async function startedPool(host: LibvirtHost, declared: string, looked: boolean): Promise<OpenPool> {
   const pool = await openPool(host, declared);
   if ((await host.inventory.pools()).get(pool.uuid)?.active === false) throw stopped(pool.name);
+  if (looked) await listVolumes(host, pool.ref);
   return pool;
 }
 

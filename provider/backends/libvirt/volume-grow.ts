@@ -1,8 +1,10 @@
+import { dirname } from "node:path/posix";
 import { isProviderError, ProviderError } from "../../core/errors.js";
 import { showBytes } from "../../core/units.js";
 import type { LibvirtHost } from "./host.js";
 import { BlockResize, domainChange, volumes } from "./rpc/index.js";
 import type { VolumeRef } from "./rpc/types.js";
+import { volumeFailure } from "./volume-failure.js";
 import { describeVolume } from "./volume-lookup.js";
 import { hindrance, refuseGrowth, snapshotsFound } from "./volume-snapshots.js";
 import { refuseUnderOthers, usesOf } from "./volume-use.js";
@@ -32,12 +34,12 @@ export async function grow(host: LibvirtHost, vol: VolumeRef, now: Present, size
     }
   } catch (error) {
     const done = isProviderError(error, "dropped") && (await describeVolume(host, vol))?.capacity === size;
-    if (!done) throw explained(error, path, open === undefined);
+    if (!done) throw explained(error, vol.pool, path);
   }
 }
 
 /** What the daemon, qemu-img or a running QEMU says, with the property and a remedy. */
-function explained(error: unknown, path: string, resting: boolean): unknown {
+function explained(error: unknown, pool: string, path: string): unknown {
   if (!(error instanceof ProviderError)) return error;
   refuseGrowth(snapshotsFound(path, error.fact), error);
   if (error.code === "busy" && /lock/.test(error.fact))
@@ -46,12 +48,12 @@ function explained(error: unknown, path: string, resting: boolean): unknown {
       hint: `End that program, or wait for it (lsof "${path}" shows it on the host).`,
       cause: error,
     });
-  return resting ? atRest(error) : error;
+  return encrypted(error) ?? volumeFailure(error, { name: pool, path: dirname(path) });
 }
 
 /** libvirt takes a raw disk on which a guest keeps LUKS from the first byte on for an encrypted volume of its own (9.0.0). */
-function atRest(error: ProviderError): ProviderError {
-  if (!/no secret provided|Secret not found/i.test(error.fact)) return error;
+function encrypted(error: ProviderError): ProviderError | undefined {
+  if (!/no secret provided|Secret not found/i.test(error.fact)) return undefined;
   return new ProviderError("unsupported", "libvirt does not grow at rest what its guest has encrypted as a whole", {
     where: { property: "size" },
     hint: "Start the virtual machine that has it: then it grows through QEMU.",

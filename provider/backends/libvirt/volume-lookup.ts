@@ -6,6 +6,7 @@ import { libvirtCode } from "./rpc/errors.js";
 import { ErrorCode, pools, volumes } from "./rpc/index.js";
 import type { Session } from "./rpc/session.js";
 import type { PoolRef, VolumeRef } from "./rpc/types.js";
+import { volumeFailure } from "./volume-failure.js";
 import { readVolume, type VolumeDescription } from "./volume-xml.js";
 
 /** The id of a volume: the names of its pool and its own; libvirt allows no slash in either. */
@@ -21,7 +22,8 @@ export function refOf(id: string): VolumeRef {
 /**
  * What the host says of a volume, in one call. `undefined` only when its pool is started and has no such volume.
  *
- * @throws `hidden`, property `pool`, when the pool is stopped or not defined: then nobody knows, and nothing is lost.
+ * @throws `hidden`, property `pool`, when the pool is stopped or not defined, or its directory is not there: then nobody
+ *   knows, and nothing is lost.
  */
 export async function describeVolume({ session }: LibvirtHost, vol: VolumeRef): Promise<VolumeDescription | undefined> {
   try {
@@ -46,7 +48,7 @@ export function unknowable(error: unknown, pool: string): unknown {
   const code = libvirtCode(error);
   if (code === ErrorCode.noPool) return poolGone(pool);
   const idle = code === ErrorCode.operationInvalid && error instanceof ProviderError && /not active/.test(error.fact);
-  return idle ? stopped(pool) : error;
+  return idle ? stopped(pool) : volumeFailure(error, { name: pool, path: undefined });
 }
 
 /**
@@ -60,7 +62,16 @@ export async function listVolumes(
     return await inventory.volumes(pool);
   } catch (error) {
     if (isAtWork(error)) return undefined;
-    throw error;
+    throw unknowable(error, pool.name);
+  }
+}
+
+/** Looks into a pool's directory, of which libvirt knows what it was told last. @throws as `describeVolume`. */
+export async function lookAnew({ session }: LibvirtHost, pool: string): Promise<void> {
+  try {
+    await session.call(pools.refresh, { pool: await session.call(pools.byName, { name: pool }), flags: 0 });
+  } catch (error) {
+    if (!isAtWork(error)) throw unknowable(error, pool);
   }
 }
 

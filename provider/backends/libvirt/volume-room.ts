@@ -6,6 +6,7 @@ import type { OpenPool } from "./pool-lookup.js";
 import { readPool } from "./pool-xml.js";
 import { pools } from "./rpc/index.js";
 import { ofBlocks } from "./volume-block.js";
+import { ROOM } from "./volume-failure.js";
 import { listVolumes } from "./volume-lookup.js";
 import type { Fault } from "./volume-source.js";
 
@@ -35,23 +36,10 @@ async function freeNow(host: LibvirtHost, pool: OpenPool): Promise<number | unde
   return readPool(await host.session.call(pools.xml, { pool: pool.ref, flags: 0 })).available;
 }
 
-const TWICE = "Free space there, or use another pool. While a volume is made from a source, its data takes room twice.";
-
-/** An error that says that the pool is full, with the property and a remedy; any other as it is. */
-export function explainedRoom(error: unknown, pool: OpenPool): unknown {
-  if (!(error instanceof ProviderError) || error.where.property !== undefined) return error;
-  const said = (fact: string, hint: string) =>
-    new ProviderError("failed", fact, { where: { property: "pool" }, hint, cause: error });
-  if (/no space left on device/i.test(error.fact)) return said(`the storage pool "${pool.name}" is full`, TWICE);
-  if (/disk quota exceeded/i.test(error.fact))
-    return said(`the disk quota of the storage pool "${pool.name}" is used up`, `Raise it. ${TWICE}`);
-  return error;
-}
-
 /** libvirt may not notice that the last bytes found no room: seen on a full disk with 9.0.0. */
 export const cutShort = (pool: OpenPool, physical: number, total: number): ProviderError =>
   new ProviderError(
     "failed",
     `the storage pool "${pool.name}" may be full: it has ${physical} of ${total} bytes that were sent`,
-    { where: { property: "pool" }, hint: TWICE },
+    { where: { property: "pool" }, hint: ROOM },
   );

@@ -7,13 +7,14 @@ import type { LibvirtHost } from "./host.js";
 import { clearMark, markedPath, markOf, passMark, setMark, volumeOwners } from "./mark.js";
 import { describePool, openPool, poolGone, stopped } from "./pool-lookup.js";
 import { inPool } from "./pool-wake.js";
-import { pools } from "./rpc/index.js";
 import type { PoolRef, VolumeRef } from "./rpc/types.js";
 import { blockGrowth, isRounded, ofBlocks } from "./volume-block.js";
 import { createVolume } from "./volume-create.js";
 import { examineVolume } from "./volume-examine.js";
+import { volumeFailure } from "./volume-failure.js";
 import { grow } from "./volume-grow.js";
-import { deleteVolume, describeVolume, idOf, isAtWork, listVolumes, refOf } from "./volume-lookup.js";
+import { deleteVolume, describeVolume, idOf, listVolumes, lookAnew, refOf } from "./volume-lookup.js";
+import { nameLimits } from "./volume-name.js";
 import { forgetBase, refuseAttached, refuseUnderOthers } from "./volume-use.js";
 import { formatOf, type VolumeDescription } from "./volume-xml.js";
 
@@ -33,7 +34,7 @@ export const volume: Driver<Volume, LibvirtHost> = {
     format: true,
     allowDataLoss: true,
   },
-  limits: ({ format }) => formatLimits("format", format),
+  limits: ({ name, format }) => [...nameLimits(name), ...formatLimits("format", format)],
   effects: {},
   list,
   examine: examineVolume,
@@ -99,10 +100,7 @@ async function fromInventory(host: LibvirtHost, vol: VolumeRef): Promise<VolumeD
 async function fromPool(host: LibvirtHost, vol: VolumeRef): Promise<VolumeDescription | undefined> {
   const described = await describeVolume(host, vol);
   if (described !== undefined) return described;
-  const pool = await host.session.call(pools.byName, { name: vol.pool });
-  await host.session.call(pools.refresh, { pool, flags: 0 }).catch((error: unknown) => {
-    if (!isAtWork(error)) throw error;
-  });
+  await lookAnew(host, vol.pool);
   return describeVolume(host, vol);
 }
 
@@ -141,7 +139,7 @@ async function remove(
   const vol = refOf(id);
   const file = () => markedPath(host, owner, vol.name);
   const doomed = { pool: vol.pool, declared, property: "pool", file, report } as const;
-  const described = await inPool(host, doomed, () => describeVolume(host, vol));
+  const described = (await inPool(host, doomed, () => describeVolume(host, vol))) ?? (await fromPool(host, vol));
   if (described !== undefined) {
     await refuseAttached(host, described.path, vol);
     await refuseUnderOthers(host, described.path, "its deletion");
@@ -155,7 +153,7 @@ async function remove(
     await deleteVolume(host.session, vol);
   } catch (error) {
     await setMark(host.session, mark, owner).catch(() => undefined);
-    throw error;
+    throw volumeFailure(error, { name: vol.pool, path: dirname(path) });
   }
   forgetBase(host, path);
 }
