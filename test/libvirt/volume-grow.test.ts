@@ -174,7 +174,8 @@ describe.skipIf(reason !== undefined)(`growing volumes${reason === undefined ? "
       made.outputs.path,
     ]);
     try {
-      await expect.poll(() => host.exec(["qemu-img", "info", made.outputs.path]).catch(() => "locked")).toBe("locked");
+      const look = () => host.exec(["qemu-img", "info", made.outputs.path]).catch(() => "locked");
+      await expect.poll(look, { timeout: 20_000 }).toBe("locked");
       const attempt = () => w.volumes.update(made.id, made.inputs, vol(w, "open", { size: "16MiB" }), silent());
       await expect(attempt()).rejects.toMatchObject({
         failure: { code: "busy", where: { property: "size" }, hint: expect.stringContaining("lsof") },
