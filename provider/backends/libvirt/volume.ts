@@ -1,3 +1,4 @@
+import { dirname } from "node:path/posix";
 import type { Driver, Listed, Observed, Recorded, Step, Update } from "../../core/driver.js";
 import { ProviderError } from "../../core/errors.js";
 import type { InputsOf } from "../../core/kind.js";
