@@ -8,49 +8,17 @@ import { ProviderError, sentence } from "../../provider/core/errors.js";
 import type { KindName } from "../../provider/kinds/index.js";
 import { type Declared, step } from "../contract/stand.js";
 import { type LibvirtHost, requirements, startLibvirtd } from "../hosts/libvirtd.js";
+import { type Row, WORDS, type Words } from "./bad-input.js";
 import { inventory } from "./lab.js";
 
 const reason = requirements();
 const MAC = "52:54:00:aa:bb:cc";
-type Words = Readonly<Record<string, unknown>>;
-
 const BASE: Readonly<Record<KindName, Words>> = {
   StoragePool: { path: "POOLS/mine" },
   Volume: { pool: "theirs", size: "1MiB" },
   Network: { cidr: "10.91.0.0/24" },
   VirtualMachine: { firmware: "bios", memory: "64MiB" },
 };
-
-/** What is written, the property that is named, and what is said of it: a fact and a remedy. */
-type Row = readonly [what: string, kind: KindName, words: Words, path: string, reason: RegExp];
-
-/** Wrong whatever the host is. */
-const WORDS: readonly Row[] = [
-  [
-    "a wrong unit",
-    "VirtualMachine",
-    { memory: "2GB2" },
-    "memory",
-    /must be a whole number of bytes or text such as "2GiB"/,
-  ],
-  ["a negative size", "VirtualMachine", { memory: -1 }, "memory", /must not be negative, not -1/],
-  ["a negative size", "Volume", { size: -512 }, "size", /must not be negative, not -512/],
-  ["an unknown word", "VirtualMachine", { memmory: "1GiB" }, "memmory", /did you mean "memory"/],
-  [
-    "a path that is none",
-    "StoragePool",
-    { path: "images" },
-    "path",
-    /must be an absolute path on the host, not "images"/,
-  ],
-  [
-    "an address for a network",
-    "Network",
-    { cidr: "10.91.0.5/24" },
-    "cidr",
-    /must name the network itself: "10.91.0.0\/24"/,
-  ],
-];
 
 /** Wrong on this host, and known before anything is made. */
 const HOST: readonly Row[] = [

@@ -7,10 +7,12 @@ import { quickly } from "../contract/libvirt-fixture.js";
 import { requirements } from "../hosts/requirements.js";
 import { change, settled } from "../matrix/cell.js";
 import type { Entry, Ground } from "../matrix/entry.js";
-import { Lab, type Made } from "../matrix/lab.js";
+import type { Made } from "../matrix/lab.js";
+import { LibvirtLab } from "../matrix/libvirt-lab.js";
 import { machine } from "../matrix/machine.js";
+import { names } from "../matrix/names.js";
 import { put } from "../matrix/paths.js";
-import { names, rowsOf } from "../matrix/verdict.js";
+import { rowsOf } from "../matrix/verdict.js";
 import { changedAnywhere as changed } from "./canonical.js";
 import { virshWith } from "./host.js";
 
@@ -90,13 +92,13 @@ const missing = requirements();
 const title = "machines that virt-install made";
 
 describe.skipIf(missing !== undefined)(missing === undefined ? title : `${title} (skipped: ${missing})`, () => {
-  let lab: Lab;
+  let lab: LibvirtLab;
   let ground: Ground;
   const adopted = new Map<Name, { readonly made: Made; readonly words: Words }>();
   const definition = (name: string) => lab.daemon.virsh("dumpxml", "--inactive", name);
 
   beforeAll(async () => {
-    lab = await Lab.open();
+    lab = await LibvirtLab.open();
     ground = await lab.ground("adopted");
     const { daemon } = lab;
     for (const volume of ["server", "server-1", "windows", "spare", "tuned"])

@@ -5,16 +5,18 @@ import { waitFor } from "../hosts/host-folder.js";
 import { requirements } from "../hosts/requirements.js";
 import { change } from "./cell.js";
 import type { Ground, Table } from "./entry.js";
-import { Lab, type Made } from "./lab.js";
+import type { Made } from "./lab.js";
+import { LibvirtLab } from "./libvirt-lab.js";
 import { machine } from "./machine.js";
-import { names, rowsOf } from "./verdict.js";
+import { names } from "./names.js";
+import { rowsOf } from "./verdict.js";
 import { type Stage, type Tally, walk } from "./walk.js";
 
 const missing = requirements() ?? guestRequirements();
 const title = "what only a booted guest can do, with its boot id and what it sees";
 
 describe.skipIf(missing !== undefined)(missing === undefined ? title : `${title} (skipped: ${missing})`, () => {
-  let lab: Lab;
+  let lab: LibvirtLab;
   let ground: Ground;
   let root: Made;
   let stage: Stage;
@@ -50,7 +52,7 @@ describe.skipIf(missing !== undefined)(missing === undefined ? title : `${title}
   };
 
   beforeAll(async () => {
-    lab = await Lab.open();
+    lab = await LibvirtLab.open();
     const image = await guestImage();
     const some = await lab.ground("booted");
     const words = { owner: "matrix/ground", name: "boots", pool: some.pools[0], source: image };

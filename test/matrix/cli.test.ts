@@ -6,8 +6,10 @@ import { random, seed } from "../faults/schedule.js";
 import { openStack, type Preview, type Stack } from "../pulumi/stack.js";
 import { missing } from "../scale/lab.js";
 import { happened } from "./cell.js";
-import { Lab, type Made } from "./lab.js";
+import type { Made } from "./lab.js";
+import { LibvirtLab } from "./libvirt-lab.js";
 import { type Chosen, chosen, declarations } from "./sampled.js";
+import { tables } from "./tables.js";
 import { type Verdict, verdict } from "./verdict.js";
 
 /** Milliseconds that a step on all cells may take. */
@@ -34,7 +36,7 @@ const OPS: Readonly<Record<Verdict["effect"], readonly string[]>> = {
 };
 
 describe.skipIf(missing !== undefined)(missing === undefined ? title : `${title} (skipped: ${missing})`, () => {
-  let lab: Lab;
+  let lab: LibvirtLab;
   let stack: Stack;
   const cells: Cell[] = [];
   const declare = (declared: (cell: Cell) => Words) => {
@@ -54,7 +56,7 @@ describe.skipIf(missing !== undefined)(missing === undefined ? title : `${title}
     );
   };
   beforeAll(async () => {
-    lab = await Lab.open();
+    lab = await LibvirtLab.open();
     stack = await openStack();
     await stack.config("crossvisor:uri", lab.daemon.uri);
     for (const [number, cell] of chosen(random(`${seed} matrix`)).entries()) {
@@ -78,7 +80,7 @@ describe.skipIf(missing !== undefined)(missing === undefined ? title : `${title}
 
   /** What the preview says of a resource, as the tables tell it. */
   const told = (preview: Preview, { name, kind, before, after, state }: Cell): Verdict => {
-    const expected = verdict(kind, before, after, state);
+    const expected = verdict(tables[kind], before, after, state);
     // A preview speaks of what is declared: a change of the name is told under the new one.
     const called = [before, after].map((words) => String(words["name"] ?? name));
     const lines = said(preview).filter((line) => called.some((one) => line.startsWith(`${one}: `)));
@@ -105,7 +107,7 @@ describe.skipIf(missing !== undefined)(missing === undefined ? title : `${title}
       const was = await made();
       const before = new Map<string, string | undefined>();
       for (const { name, kind } of tried) before.set(name, await lab.incarnation(kind, was.get(name) as Made));
-      for (const { id } of was.values()) await lab.events.heard(id);
+      for (const { id } of was.values()) await lab.heard(id);
       await declare((cell) => (cell.effect === "refused" ? cell.before : cell.after));
       const preview = await stack.preview();
       const words = tried.map((cell) => ({ cell, told: told(preview, cell) }));
@@ -136,7 +138,7 @@ describe.skipIf(missing !== undefined)(missing === undefined ? title : `${title}
     const outcome = await stack.run(["preview", "--non-interactive", "--color=never"]);
     expect(outcome.code).not.toBe(0);
     for (const { kind, before, after, state } of refused)
-      for (const path of verdict(kind, before, after, state).paths)
+      for (const path of verdict(tables[kind], before, after, state).paths)
         expect(all(outcome)).toContain(`property ${path} value`);
   });
 });

@@ -8,7 +8,8 @@ import { step } from "../contract/stand.js";
 import { requirements } from "../hosts/requirements.js";
 import { change, preview } from "./cell.js";
 import type { Ground } from "./entry.js";
-import { Lab, type Made } from "./lab.js";
+import type { Made } from "./lab.js";
+import { LibvirtLab } from "./libvirt-lab.js";
 import { addressIn } from "./machine.js";
 
 const missing = requirements();
@@ -90,7 +91,7 @@ const POOL: readonly Edit[] = [
 ];
 
 describe.skipIf(missing !== undefined)(missing === undefined ? title : `${title} (skipped: ${missing})`, () => {
-  let lab: Lab;
+  let lab: LibvirtLab;
   let ground: Ground;
   const words = new Map<KindName, Words>();
   const made = new Map<KindName, Made>();
@@ -110,7 +111,7 @@ describe.skipIf(missing !== undefined)(missing === undefined ? title : `${title}
     );
 
   beforeAll(async () => {
-    lab = await Lab.open();
+    lab = await LibvirtLab.open();
     ground = await lab.ground("drift");
     const owner = "matrix/suite";
     const dhcp = {

@@ -1,5 +1,7 @@
 import { checkFields } from "../../provider/core/check.js";
 import { differences } from "../../provider/core/compare.js";
+import type { Driver } from "../../provider/core/driver.js";
+import type { Kind } from "../../provider/core/kind.js";
 import { type KindName, kinds } from "../../provider/kinds/index.js";
 import type { Words } from "../contract/fixture.js";
 import { put } from "./paths.js";
@@ -69,13 +71,19 @@ function different(kind: KindName, one: Words, other: Words): boolean {
   return differences(properties, a, b).length > 0;
 }
 
-/** A kind's table. */
+/** A kind's table for the hosts of one backend. */
 export interface Table {
   readonly kind: KindName;
+  /** What plans on these hosts. */
+  readonly driver: Driver<Kind, never>;
+  /** Names in place of objects, for a look without a host. */
+  readonly names: Ground;
   readonly states: readonly string[];
   /** A declaration to lay the rest over. `name` is another one for each object. */
   plain(ground: Ground, name: string): Words;
   /** The same in a state, as far as a declaration says it. */
   inState?(state: string): Words;
+  /** What a host shows of a declaration in a state, over its words; `wanted` is what a change asks for. */
+  shows(declared: Words, state: string, wanted: Words): Words;
   entries(ground: Ground, name: string): readonly Entry[];
 }

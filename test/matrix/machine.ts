@@ -1,6 +1,8 @@
+import { virtualMachine } from "../../provider/backends/libvirt/virtual-machine.js";
 import type { Words } from "../contract/fixture.js";
 import { quickly } from "../contract/libvirt-fixture.js";
 import type { Entry, Ground, Table } from "./entry.js";
+import { names } from "./names.js";
 
 const disks = (g: Ground): readonly Entry[] => {
   const root = { name: "root", volume: g.volumes[0] };
@@ -118,6 +120,8 @@ const sizes: readonly Entry[] = [
 
 export const machine: Table = {
   kind: "VirtualMachine",
+  driver: virtualMachine as never,
+  names,
   states: ["running", "stopped", "paused"],
   plain: (g, name) => ({
     owner: "matrix/suite",
@@ -135,6 +139,10 @@ export const machine: Table = {
     ],
   }),
   inState: (state) => (state === "running" ? {} : { powerState: state }),
+  shows: ({ cpus, maxCpus, memory, maxMemory }) => ({
+    maxCpus: Math.max(Number(maxCpus ?? 0), Number(cpus)),
+    maxMemory: Math.max(Number(maxMemory ?? 0), Number(memory)),
+  }),
   entries: (g, name) => [
     { at: "owner", values: ["matrix/heir", "matrix/other"] },
     { at: "name", values: [`${name}-a`, `${name}-b`] },

@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { random, sample, seed, whole } from "../faults/schedule.js";
 import { requirements } from "../hosts/requirements.js";
-import { Lab } from "./lab.js";
+import { LibvirtLab } from "./libvirt-lab.js";
 import { machine } from "./machine.js";
-import { names, rowsOf } from "./verdict.js";
+import { names } from "./names.js";
+import { rowsOf } from "./verdict.js";
 import { clear, type Stage, type Tally, walk } from "./walk.js";
 
 const missing = requirements();
@@ -11,7 +12,7 @@ const extent = whole ? "whole" : `sampled with the seed ${seed}`;
 const title = `each property of a virtual machine, changed while it runs, is stopped and is paused (the last ${extent})`;
 
 describe.skipIf(missing !== undefined)(missing === undefined ? title : `${title} (skipped: ${missing})`, () => {
-  let lab: Lab;
+  let lab: LibvirtLab;
   const stages = new Map<string, Stage>();
   const tally: Tally = new Map();
   const entries = machine.entries(names, "name");
@@ -23,7 +24,7 @@ describe.skipIf(missing !== undefined)(missing === undefined ? title : `${title}
       ? paused.some((entry) => entry.at === at)
       : state !== "running" || !entries.some((entry) => entry.guest && entry.at === at);
   beforeAll(async () => {
-    lab = await Lab.open();
+    lab = await LibvirtLab.open();
     for (const state of machine.states)
       stages.set(state, { lab, table: machine, state, ground: await lab.ground(state), tally });
   });

@@ -1,19 +1,19 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { KindName } from "../../provider/kinds/index.js";
-import type { Words } from "../contract/fixture.js";
-import { quickly } from "../contract/libvirt-fixture.js";
 import { requirements } from "../hosts/requirements.js";
 import type { Table } from "./entry.js";
-import { Lab, type Made } from "./lab.js";
+import type { Made } from "./lab.js";
+import { LibvirtLab } from "./libvirt-lab.js";
+import { names } from "./names.js";
 import { network, pool, volume } from "./others.js";
-import { names, rowsOf } from "./verdict.js";
-import { clear, fresh, type Stage, type Tally, walk } from "./walk.js";
+import { rowsOf } from "./verdict.js";
+import { clear, fresh, type Stage, type Tally, used, walk } from "./walk.js";
 
 const missing = requirements();
 const title = "each property of networks, volumes and pools, changed in each state";
 
 /** How an object is brought into a state that no declaration says. */
-type Enter = (lab: Lab, made: Made) => Promise<void>;
+type Enter = (lab: LibvirtLab, made: Made) => Promise<void>;
 
 const stopped =
   (command: string): Enter =>
@@ -23,17 +23,11 @@ const stopped =
     });
   };
 
-/** A machine that has the volume; the volume's deletion has to wait until it has gone. */
-const machineOf = (name: string, made: Made, powerState: string): Words => ({
-  ...{ owner: "matrix/suite", name, firmware: "bios", memory: "32MiB", ...quickly, powerState },
-  disks: [{ name: "it", volume: made.outputs["path"] }],
-});
-
 describe.skipIf(missing !== undefined)(missing === undefined ? title : `${title} (skipped: ${missing})`, () => {
-  let lab: Lab;
+  let lab: LibvirtLab;
   const tallies = new Map<KindName, Tally>();
   beforeAll(async () => {
-    lab = await Lab.open();
+    lab = await LibvirtLab.open();
   });
   afterAll(async () => {
     for (const [kind, tally] of tallies)
@@ -41,11 +35,7 @@ describe.skipIf(missing !== undefined)(missing === undefined ? title : `${title}
     await lab?.close();
   });
 
-  const tries = (
-    table: Table,
-    state: string,
-    stage: () => Promise<Partial<Stage> & { readonly end?: () => Promise<void> }>,
-  ) =>
+  const tries = (table: Table, state: string, stage: () => Promise<Partial<Stage>>) =>
     describe(`${table.kind}, ${state}`, () => {
       const tally: Tally = new Map();
       for (const { at, states = table.states, planOnly: elsewhere } of table.entries(names, "name"))
@@ -55,12 +45,11 @@ describe.skipIf(missing !== undefined)(missing === undefined ? title : `${title}
             const ground = await lab.ground("unused", false);
             const entry = table.entries(ground, name).find((e) => e.at === at);
             if (entry === undefined) throw new Error(at);
-            const { end, ...more } = await stage();
-            const on: Stage = { lab, table, state, ground, tally, ...more };
+            const on: Stage = { lab, table, state, ground, tally, ...(await stage()) };
             try {
               await walk(on, entry, name);
             } finally {
-              await end?.();
+              await on.leave?.();
               await clear(on).catch(() => undefined);
             }
           });
@@ -82,18 +71,5 @@ describe.skipIf(missing !== undefined)(missing === undefined ? title : `${title}
   tries(pool, "stopped", async () => ({ enter: (made) => stopped("pool-destroy")(lab, made) }));
   tries(volume, "free", async () => ({}));
   for (const powerState of ["stopped", "running"])
-    tries(volume, `of a ${powerState} machine`, async () => {
-      let machine: Made | undefined;
-      const end = async () => {
-        if (machine !== undefined) await lab.remove("VirtualMachine", machine);
-        machine = undefined;
-      };
-      return {
-        enter: async (made) => {
-          machine ??= await lab.create("VirtualMachine", machineOf(fresh("user"), made, powerState));
-        },
-        leave: end,
-        end,
-      };
-    });
+    tries(volume, `of a ${powerState} machine`, async () => used(lab, { firmware: "bios", powerState }));
 });

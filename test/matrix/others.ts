@@ -1,5 +1,10 @@
+import { network as networks } from "../../provider/backends/libvirt/network.js";
+import { storagePool } from "../../provider/backends/libvirt/storage-pool.js";
+import { volume as volumes } from "../../provider/backends/libvirt/volume.js";
+import type { Words } from "../contract/fixture.js";
 import type { Entry, Table } from "./entry.js";
 import { addressIn } from "./machine.js";
+import { names } from "./names.js";
 
 const CIDR = "10.88.10.0/24";
 const at = (last: number) => addressIn(CIDR, last);
@@ -35,8 +40,15 @@ const dns: readonly Entry[] = [
 
 export const network: Table = {
   kind: "Network",
+  driver: networks as never,
+  names,
   states: ["active", "stopped"],
   plain: (_g, name) => ({ owner: "matrix/suite", name, cidr: CIDR }),
+  shows: ({ active, dhcp, dns }, state) => ({
+    active: state !== "stopped" && active,
+    dhcp: { hosts: [], ...(dhcp as Words) },
+    dns: { domain: "", hosts: [], ...(dns as Words) },
+  }),
   entries: (_g, name) => [
     { at: "owner", values: ["matrix/heir", "matrix/other"] },
     { at: "adopt", values: ["nothing", "nobody"] },
@@ -58,8 +70,11 @@ export const network: Table = {
 
 export const volume: Table = {
   kind: "Volume",
+  driver: volumes as never,
+  names,
   states: ["free", "of a stopped machine", "of a running machine"],
   plain: (g, name) => ({ owner: "matrix/suite", name, pool: g.pools[0], size: "64MiB", allowDataLoss: true }),
+  shows: () => ({}),
   entries: (g, name) => [
     { at: "owner", values: ["matrix/heir", "matrix/other"] },
     { at: "adopt", values: ["nothing", "nobody"] },
@@ -99,8 +114,11 @@ const places: readonly Entry[] = [
 
 export const pool: Table = {
   kind: "StoragePool",
+  driver: storagePool as never,
+  names,
   states: ["started", "stopped"],
   plain: (g, name) => ({ owner: "matrix/suite", name, path: g.folder(name) }),
+  shows: ({ active }, state) => ({ active: state !== "stopped" && active }),
   entries: (g, name) => [
     { at: "owner", values: ["matrix/heir", "matrix/other"] },
     { at: "adopt", values: ["nothing", "nobody"] },

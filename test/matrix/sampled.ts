@@ -2,8 +2,9 @@ import type { KindName } from "../../provider/kinds/index.js";
 import type { Words } from "../contract/fixture.js";
 import { sample } from "../faults/schedule.js";
 import { type Entry, type Ground, STEPS, type Step, stepsOf, type Table } from "./entry.js";
+import { names } from "./names.js";
 import { tables } from "./tables.js";
-import { names, plainIn, type Verdict, verdict } from "./verdict.js";
+import { plainIn, type Verdict, verdict } from "./verdict.js";
 
 /** A cell of the matrix that a program of Pulumi can bring about. */
 export interface Chosen {
@@ -57,8 +58,8 @@ function cellsOf(table: Table, entry: Entry, state: string): readonly Chosen[] {
     // Without a name the SDK takes the resource's.
     if (entry.at === "name" && step !== "changed") return [];
     const [before, after] = stepsOf(kind, entry, plainIn(table, { ground: names, state, name: "name", entry }))[step];
-    if (verdict(kind, before, before, state).effect === "refused") return [];
-    return [{ kind, at: entry.at, step, state, effect: verdict(kind, before, after, state).effect }];
+    if (verdict(table, before, before, state).effect === "refused") return [];
+    return [{ kind, at: entry.at, step, state, effect: verdict(table, before, after, state).effect }];
   });
 }
 

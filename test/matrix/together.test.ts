@@ -4,7 +4,8 @@ import { step } from "../contract/stand.js";
 import { requirements } from "../hosts/requirements.js";
 import { change, preview, settled } from "./cell.js";
 import type { Ground } from "./entry.js";
-import { type Inputs, Lab, type Made } from "./lab.js";
+import type { Inputs, Made } from "./lab.js";
+import { LibvirtLab } from "./libvirt-lab.js";
 import { machine } from "./machine.js";
 import { network } from "./others.js";
 
@@ -12,12 +13,12 @@ const missing = requirements();
 const title = "several changes at once, and changes that are none";
 
 describe.skipIf(missing !== undefined)(missing === undefined ? title : `${title} (skipped: ${missing})`, () => {
-  let lab: Lab;
+  let lab: LibvirtLab;
   let ground: Ground;
   let made: Made;
   let words: Words;
   beforeAll(async () => {
-    lab = await Lab.open();
+    lab = await LibvirtLab.open();
     ground = await lab.ground("vm");
     const [root, data, more] = ["root", "data", "more"].map((name, i) => ({ name, volume: ground.volumes[i] }));
     words = { ...machine.plain(ground, "vm"), maxMemory: "1GiB", maxCpus: 4, cpus: 2, disks: [root, data, more] };

@@ -2,7 +2,8 @@ import { expect } from "vitest";
 import type { AnyProperty } from "../../provider/core/schema.js";
 import { type KindName, kinds } from "../../provider/kinds/index.js";
 import type { Words } from "../contract/fixture.js";
-import { change, preview } from "./cell.js";
+import { quickly } from "../contract/libvirt-fixture.js";
+import { change, preview, updated } from "./cell.js";
 import { type Entry, type Ground, STEPS, stepsOf, type Table } from "./entry.js";
 import type { Lab, Made } from "./lab.js";
 import { propertiesAt } from "./paths.js";
@@ -39,7 +40,7 @@ export async function walk(stage: Stage, entry: Entry, own: string): Promise<voi
   const steps = stepsOf(kind, entry, plain);
   for (const step of STEPS) {
     const [before, after] = steps[step];
-    const said = verdict(kind, before, after, state);
+    const said = verdict(table, before, after, state);
     stage.tally.set(said.effect, (stage.tally.get(said.effect) ?? 0) + 1);
     if (said.effect === "refused") {
       expect(said.paths.length, `${entry.at} ${step}`).toBeGreaterThan(0);
@@ -73,16 +74,15 @@ const located = (at: string) => (error: unknown) => {
 const leavesTraces = (kind: KindName, { at }: Entry): boolean =>
   propertiesAt(kinds[kind].properties, at.split(" ")[0] ?? at).some((p: AnyProperty) => p.keep);
 
-/** The object as these words declare it: the one that is there, or a new one. */
+/** The object as these words declare it: the one that is there, where an update leads to it, or a new one. */
 async function reach(stage: Stage, words: Words): Promise<{ readonly made: Made }> {
-  const { lab, table, last } = stage;
+  const { lab, table, state, last } = stage;
   if (last?.words === words) return last;
   if (last !== undefined) {
-    const { told, made } = await change(lab, table.kind, last.made, words).catch(() => ({
-      told: undefined,
-      made: undefined,
-    }));
-    if (made !== undefined && told?.effect !== "refused") {
+    const { effect } = verdict(table, last.words, words, state);
+    const leads = effect !== "refused" && effect !== "replace";
+    const made = leads ? await updated(lab, table.kind, last.made, words).catch(() => undefined) : undefined;
+    if (made !== undefined) {
       stage.last = { made, words };
       return { made };
     }
@@ -98,6 +98,22 @@ export async function clear(stage: Stage): Promise<void> {
   stage.last = undefined;
   await stage.leave?.();
   if (last !== undefined) await stage.lab.remove(stage.table.kind, last.made);
+}
+
+/** A volume that a machine has: its deletion has to wait until that has gone. */
+export function used(lab: Lab, words: Words): Pick<Stage, "enter" | "leave"> {
+  let user: Made | undefined;
+  const common = { owner: "matrix/suite", memory: "32MiB", ...quickly };
+  return {
+    enter: async ({ outputs }) => {
+      const disks = [{ name: "it", volume: outputs["path"] }];
+      user ??= await lab.create("VirtualMachine", { ...common, name: fresh("user"), ...words, disks });
+    },
+    leave: async () => {
+      if (user !== undefined) await lab.remove("VirtualMachine", user);
+      user = undefined;
+    },
+  };
 }
 
 /** A name that nothing has. */

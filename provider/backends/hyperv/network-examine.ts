@@ -4,6 +4,8 @@ import { overlaps, parseCidr } from "../../kinds/address.js";
 import type { HypervHost } from "./host.js";
 import { cidrOf, readMark } from "./network-mark.js";
 import type { NetworkInputs, NetworkObserved } from "./network-types.js";
+import { type Fault, reasonOf } from "./refuse.js";
+import { hostAdapters } from "./requests/switch.js";
 import type { SwitchView } from "./view.js";
 
 /** What the host knows to be wrong with a declaration. */
@@ -31,7 +33,11 @@ export async function networkProblems(
             reason: `"${name}" is a switch of the host already and belongs to somebody else: choose another name, or set \`adopt\` to its name to take it over`,
           },
         ];
-  return [...taken, ...overlapping(wanted, others, now === undefined ? nats : []), ...interrupting(wanted, now)];
+  return [
+    ...taken,
+    ...overlapping(wanted, others, now === undefined ? nats : []),
+    ...(await bridgeProblems(host, wanted, now, others)),
+  ];
 }
 
 function overlapping(
@@ -56,20 +62,38 @@ function overlapping(
     : [{ path: "cidr", reason: `overlaps with ${nat.prefix} of the host's NAT "${nat.name}": choose another one` }];
 }
 
-/** A network adapter that becomes part of a switch takes the host's connections down for a moment. */
-const interrupting = (
-  { mode, allowInterruption }: Partial<NetworkInputs>,
+/**
+ * A network adapter that becomes part of a switch, or of none any more, takes the host's connections down for a moment.
+ * It must be one of the host that no other switch has.
+ */
+async function bridgeProblems(
+  host: HypervHost,
+  { mode, bridge, allowInterruption }: Partial<NetworkInputs>,
   now: NetworkObserved | undefined,
-): readonly Problem[] =>
-  mode === "bridged" && now === undefined && allowInterruption === false
-    ? [
-        {
-          path: "allowInterruption",
-          reason:
-            "must be true: making a bridge of a network adapter breaks the host's own connections off for some seconds, this one perhaps too",
-        },
-      ]
-    : [];
+  others: readonly SwitchView[],
+): Promise<readonly Problem[]> {
+  const was = now?.properties.mode === "bridged" ? now.properties.bridge : undefined;
+  if (mode === undefined || (mode === "bridged" ? bridge === undefined || bridge === was : was === undefined))
+    return [];
+  if (allowInterruption === false) return [{ path: "allowInterruption", reason: INTERRUPTS }];
+  if (mode !== "bridged" || bridge === undefined) return [];
+  const reason = (fault: Fault): readonly Problem[] => [{ path: "bridge", reason: reasonOf(fault) }];
+  if (!(await hostAdapters(host.agent)).includes(bridge))
+    return reason({
+      fact: `"${bridge}" is no network adapter of the host`,
+      hint: "Name one that `Get-NetAdapter` shows.",
+    });
+  const user = others.find(({ adapters }) => adapters.includes(bridge));
+  return user === undefined
+    ? []
+    : reason({
+        fact: `"${bridge}" is in the switch "${user.name}" already`,
+        hint: `Name another network adapter, or set \`adopt\` to "${user.name}" to take the switch over.`,
+      });
+}
+
+const INTERRUPTS =
+  "must be true: a network adapter that becomes a bridge, or is given back, breaks the host's own connections off for some seconds, this one perhaps too";
 
 const byWord = (switches: readonly SwitchView[], word: string): SwitchView | undefined =>
   switches.find(({ id }) => id === word.toLowerCase()) ?? switches.find(({ name }) => name === word);

@@ -12,8 +12,8 @@ import { refuse } from "./refuse.js";
 import { createSwitch, getSwitch, removeSwitch, type SwitchChange, updateSwitch } from "./requests/switch.js";
 import type { NatView, SwitchView } from "./view.js";
 
-const ALWAYS = "not supported: a switch of this host is always there and always on";
-const SERVES_NOTHING = "not supported: this host serves neither DHCP nor DNS to its networks";
+const ALWAYS = "not supported: a switch of this host is always there and always on: leave it out";
+const SERVES_NOTHING = "not supported: this host serves neither DHCP nor DNS to its networks: leave it out";
 
 const LIVE = { effect: "live" } as const;
 
@@ -29,7 +29,7 @@ export const network: Driver<Network, HypervHost> = {
     addressing: true,
     dhcp: SERVES_NOTHING,
     dns: SERVES_NOTHING,
-    mtu: "not supported: this host sets it in its guests",
+    mtu: "not supported: guests of this host set it themselves: leave it out",
     bridge: true,
     allowInterruption: true,
     autostart: ALWAYS,
@@ -62,7 +62,7 @@ function limits({ mode, addressing, bridge }: Partial<NetworkInputs>): readonly 
   if (addressing === "dhcp")
     problems.push({ path: "addressing", reason: 'must be "managed" or "none" on this host, which has no DHCP server' });
   if (bridge !== undefined && mode !== undefined && mode !== "bridged")
-    problems.push({ path: "bridge", reason: 'must be given with mode "bridged" only on this host' });
+    problems.push({ path: "bridge", reason: 'must be given with mode "bridged" only on this host: leave it out' });
   return problems;
 }
 

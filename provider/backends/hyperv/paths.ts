@@ -9,6 +9,10 @@ export function settledPath(path: string): string {
 /** Whether a word is a path of a drive or share, and no name. */
 export const isPath = (word: string): boolean => /^[A-Za-z]:|^\\\\/.test(word);
 
+/** Why an absolute path is none of this host: nothing, or one reason. */
+export const notOfWindows = (path: string): readonly string[] =>
+  path.startsWith("/") ? [`must be a path of Windows such as "D:\\pool" on this host, not "${path}"`] : [];
+
 /** Windows looks for files without regard to case. */
 export const samePath = (a: string, b: string): boolean => keyOf(a) === keyOf(b);
 

@@ -1,18 +1,18 @@
 import type { Driver, Recorded, Step, Update } from "../../core/driver.js";
-import { ProviderError } from "../../core/errors.js";
+import { isProviderError, ProviderError } from "../../core/errors.js";
 import type { InputsOf, Problem } from "../../core/kind.js";
 import type { Kinds } from "../../kinds/index.js";
 import type { HypervHost } from "./host.js";
-import { isPath, samePath, settledPath } from "./paths.js";
+import { isPath, notOfWindows, samePath, settledPath } from "./paths.js";
 import { findPool, markText, nameOf, ownerOf } from "./pools.js";
-import { refuse } from "./refuse.js";
+import { reasonOf, refuse } from "./refuse.js";
 import { createFolder, getFolder, removeFolder } from "./requests/folder.js";
 import type { PoolView } from "./view.js";
 
 type StoragePool = Kinds["StoragePool"];
 type Inputs = InputsOf<StoragePool>;
 
-const ALWAYS = "not supported: a folder of this host is always there";
+const ALWAYS = "not supported: a folder of this host is always there: leave it out";
 
 /** Storage pools are folders that carry our mark; the id is the path. */
 export const storagePool: Driver<StoragePool, HypervHost> = {
@@ -22,8 +22,8 @@ export const storagePool: Driver<StoragePool, HypervHost> = {
     name: true,
     type: true,
     path: true,
-    source: "not supported: pools of this host are folders",
-    build: "not supported: pools of this host are folders",
+    source: "not supported: pools of this host are folders: leave it out",
+    build: "not supported: pools of this host are folders: leave it out",
     autostart: ALWAYS,
     active: ALWAYS,
     onDelete: true,
@@ -32,9 +32,7 @@ export const storagePool: Driver<StoragePool, HypervHost> = {
     ...(type === undefined || type === "dir"
       ? []
       : [{ path: "type", reason: `must be "dir" on this host, not "${type}": give the path of a folder or a share` }]),
-    ...(path?.startsWith("/")
-      ? [{ path: "path", reason: `must be a path of Windows such as "D:\\\\pool" on this host, not "${path}"` }]
-      : []),
+    ...(path === undefined ? [] : notOfWindows(path).map((reason) => ({ path: "path", reason }))),
   ],
   effects: {},
   list: async (host) =>
@@ -78,10 +76,24 @@ async function examine(
         reason: `"${name}" is the storage pool ${sameName.path} of somebody else: choose another name, or set \`adopt\` to its name to take it over`,
       },
     ];
-  const samePlace = path === undefined ? undefined : findPool(pools, settledPath(path));
-  return samePlace === undefined || mine(samePlace)
+  if (path === undefined) return [];
+  const samePlace = findPool(pools, settledPath(path));
+  if (samePlace === undefined) return folderProblems(host, path);
+  const taken = `"${path}" is the folder of the storage pool "${nameOf(samePlace)}" already`;
+  return mine(samePlace)
     ? []
-    : [{ path: "path", reason: `"${path}" is the folder of the storage pool "${nameOf(samePlace)}" already` }];
+    : [{ path: "path", reason: `${taken}: choose another, or set \`adopt\` to its name to take it over` }];
+}
+
+/** A path that is none of a folder. */
+async function folderProblems(host: HypervHost, path: string): Promise<readonly Problem[]> {
+  try {
+    await getFolder(host.agent, settledPath(path));
+    return [];
+  } catch (error) {
+    if (!isProviderError(error, "invalid")) throw error;
+    return [{ path: "path", reason: reasonOf({ fact: error.fact, hint: error.hint ?? "Choose another path." }) }];
+  }
 }
 
 async function observe(host: HypervHost, id: string, recorded?: Recorded<StoragePool>) {

@@ -18,7 +18,7 @@ export const virtualMachine: Driver<Machine, HypervHost> = {
     description: true,
     tags: true,
     cpus: true,
-    maxCpus: "not supported: processors of this host's machines are set while they are off",
+    maxCpus: "not supported: processors of this host's machines are set while they are off: leave it out",
     memory: true,
     maxMemory: true,
     dynamicMemory: true,

@@ -7,6 +7,7 @@ import { diskAt, volumeNamed } from "./disks.js";
 import type { HypervHost } from "./host.js";
 import { isPath, LONGEST_PATH, samePath } from "./paths.js";
 import { findPool, markIn, noPool, volumePath } from "./pools.js";
+import { reasonOf } from "./refuse.js";
 import type { Inventory } from "./requests/host.js";
 import type { PoolView } from "./view.js";
 import type { VolumeInputs, VolumeObserved } from "./volume-types.js";
@@ -64,7 +65,9 @@ export async function baseProblems(
   if (!disk.exists)
     return [{ path: "base", reason: `"${base}" is no disk of the host: declare it as a Volume, or give its path` }];
   if (disk.size !== undefined && size !== undefined && size < disk.size)
-    return [{ path: "size", reason: `must be at least ${showBytes(disk.size)}, the size of base` }];
+    return [
+      { path: "size", reason: `must be at least ${showBytes(disk.size)}, the size of base, not ${showBytes(size)}` },
+    ];
   return [];
 }
 
@@ -77,7 +80,7 @@ async function sourceProblems(
   if (found === undefined)
     return [{ path: "source", reason: `there is nothing at ${source}: check the path or the address` }];
   const fault = vhdxFault(inspectImage(found.head), found.length, size);
-  if (fault !== undefined) return [{ path: fault.property, reason: `${fault.fact}: ${fault.hint.replace(/\.$/, "")}` }];
+  if (fault !== undefined) return [{ path: fault.property, reason: reasonOf(fault) }];
   const room = pool?.available;
   return room !== undefined &&
     found.length !== undefined &&

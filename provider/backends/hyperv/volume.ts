@@ -1,10 +1,20 @@
 import type { Driver, Listed, Recorded, Step, Update } from "../../core/driver.js";
 import type { Problem } from "../../core/kind.js";
 import { showBytes } from "../../core/units.js";
+import { LARGEST } from "../../media/vhdx-layout.js";
 import { SMALLEST } from "../../media/vhdx-source.js";
 import { diskAt } from "./disks.js";
 import type { HypervHost } from "./host.js";
-import { fileNameProblem, fileOf, keyOf, LONGEST_PATH, parentOf, samePath, settledPath } from "./paths.js";
+import {
+  fileNameProblem,
+  fileOf,
+  keyOf,
+  LONGEST_PATH,
+  notOfWindows,
+  parentOf,
+  samePath,
+  settledPath,
+} from "./paths.js";
 import { markIn, markText, nameOf } from "./pools.js";
 import { refuse } from "./refuse.js";
 import { growDisk, removeDisk } from "./requests/disk.js";
@@ -40,7 +50,7 @@ export const volume: Driver<Volume, HypervHost> = {
   remove: (host, id, declared, step) => host.change(() => remove(host, id, declared, step)),
 };
 
-function limits({ name, size, format }: Partial<VolumeInputs>): readonly Problem[] {
+function limits({ name, size, format, base }: Partial<VolumeInputs>): readonly Problem[] {
   const problems: Problem[] = [];
   const badName = name === undefined ? undefined : fileNameProblem(name);
   if (badName !== undefined) problems.push({ path: "name", reason: badName });
@@ -56,6 +66,12 @@ function limits({ name, size, format }: Partial<VolumeInputs>): readonly Problem
       path: "size",
       reason: `must be at least ${showBytes(SMALLEST)} on this host, not ${showBytes(size)}`,
     });
+  if (size !== undefined && size > LARGEST)
+    problems.push({
+      path: "size",
+      reason: `must be at most ${showBytes(LARGEST)} on this host, not ${showBytes(size)}`,
+    });
+  if (base !== undefined) problems.push(...notOfWindows(base).map((reason) => ({ path: "base", reason })));
   return problems;
 }
 

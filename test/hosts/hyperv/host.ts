@@ -98,17 +98,19 @@ const furnishModules = async (root: string, settings: Settings): Promise<void> =
   }
 };
 
-const firstState = (): string => {
-  const adapter = {
-    name: "Ethernet",
-    description: "Intel(R) Ethernet Connection X722",
-    index: 4,
-    guid: randomUUID().toUpperCase(),
-    mac: "3CECEF000001",
-  };
-  const address = { interface: 4, address: "203.0.113.10", prefix: 24 };
+const firstState = ({ adapters }: Settings): string => {
   const record = (key: string, value: unknown): string => `${key}\t${JSON.stringify(value)}\n`;
-  return `${randomUUID()}\n${record("adapter/Ethernet", adapter)}${record("address/4/203.0.113.10", address)}`;
+  const lines = adapters.map((name, i) =>
+    record(`adapter/${name}`, {
+      name,
+      description: `Intel(R) Ethernet Connection X722${i === 0 ? "" : ` #${i + 1}`}`,
+      index: 4 + i,
+      guid: randomUUID().toUpperCase(),
+      mac: `3CECEF00000${1 + i}`,
+    }),
+  );
+  const address = { interface: 4, address: "203.0.113.10", prefix: 24 };
+  return `${randomUUID()}\n${lines.join("")}${record("address/4/203.0.113.10", address)}`;
 };
 
 /** What every session's processes find in their environment. */
@@ -143,7 +145,7 @@ const furnish = async (root: string, engine: Engine, settings: Settings): Promis
   for (const [name, text] of Object.entries(programs(engine)))
     await put(join(root, "C/Windows/System32", name), `#!/bin/sh\n${text}\n`, 0o755);
   await put(join(root, ".sim/locks.txt"), "");
-  await put(join(root, ".sim/state.log"), firstState());
+  await put(join(root, ".sim/state.log"), firstState(settings));
   const node = [process.execPath, "--experimental-strip-types", "--no-warnings"];
   const shell = {
     engine: engine.path,

@@ -46,7 +46,7 @@ export interface FaultError {
   readonly hresult: string;
 }
 
-/** What a host is like. All of it can be changed while it runs, but for `version`, `sku`, `module`, `features`, `boot`. */
+/** What a host is like. All of it can be changed while it runs, but for `version`, `sku`, `module`, `features`, `boot`, `adapters`. */
 export interface Settings {
   readonly version: ServerVersion;
   /** A client's Windows: automatic checkpoints are on, there are no server roles. */
@@ -67,6 +67,8 @@ export interface Settings {
   readonly noise: string;
   /** Commands are silently cut after so many characters; 0: as long as cmd takes them. */
   readonly commandLimit: number;
+  /** Names of its network adapters; the first has the host's address. */
+  readonly adapters: readonly string[];
   /** Logical processors. */
   readonly processors: number;
   /** Memory in bytes. */
@@ -114,6 +116,7 @@ export const defaults: Settings = {
   defaultShell: "cmd",
   noise: "",
   commandLimit: 0,
+  adapters: ["Ethernet"],
   processors: 16,
   memory: 64 * 2 ** 30,
   macMinimum: "00155D010000",

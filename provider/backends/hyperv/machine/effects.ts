@@ -29,14 +29,12 @@ const memory: Judge = ({ after }, now) => {
   return now?.properties.dynamicMemory === undefined ? LIVE : restart("dynamic memory starts with it");
 };
 
-/** Only a wider range is taken while it runs (Set-VMMemory). */
-const dynamicMemory: Judge = ({ before, after }) => {
-  if (!isFields(before) || !isFields(after)) return restart("dynamic memory is switched while it is off");
-  const [was, will] = [before, after].map(({ minimum, maximum, buffer }) => ({ minimum, maximum, buffer }));
+/** Only a wider range is taken while it runs (Set-VMMemory). Without a minimum it is the memory that it starts with. */
+const dynamicMemory: Judge = ({ field, before, after }, _now, { memory }) => {
+  if (field === undefined) return restart("dynamic memory is switched while it is off");
   const wider =
-    Number(will?.minimum ?? 0) <= Number(was?.minimum ?? Number.POSITIVE_INFINITY) &&
-    Number(will?.maximum) >= Number(was?.maximum) &&
-    will?.buffer === was?.buffer;
+    (field === "minimum" && Number(after ?? memory) <= Number(before ?? memory)) ||
+    (field === "maximum" && Number(after) >= Number(before));
   return wider ? LIVE : restart("a running guest takes only a lower minimum and a higher maximum");
 };
 

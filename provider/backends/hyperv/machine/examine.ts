@@ -5,10 +5,11 @@ import { checkUserData } from "../../../media/nocloud.js";
 import { diskAt } from "../disks.js";
 import type { HypervHost } from "../host.js";
 import { samePath } from "../paths.js";
+import { reasonOf } from "../refuse.js";
 import type { Inventory } from "../requests/host.js";
 import type { MachineView } from "../view.js";
 import { readMark } from "./mark.js";
-import { NETWORK_HINT, switchOf } from "./resolve.js";
+import { addressFault, NETWORK_HINT, switchOf } from "./resolve.js";
 import type { DeclaredDisk, DeclaredNic, MachineInputs, MachineObserved } from "./types.js";
 
 type Wanted = Partial<MachineInputs>;
@@ -20,15 +21,17 @@ export async function examine(
   now: MachineObserved | undefined,
 ): Promise<readonly Problem[]> {
   const view = await host.view();
-  const self =
-    now === undefined && wanted.adopt !== undefined
-      ? machineNamed(view.machines, wanted.adopt)
-      : view.machines.find(({ id }) => id === now?.id);
+  const self = now === undefined ? earlier(view, wanted) : view.machines.find(({ id }) => id === now.id);
   const facts = await host.facts();
   const problems: Problem[] = [];
   if (now === undefined) problems.push(...identityProblems(view, wanted));
   else problems.push(...nameProblems(view, wanted, now.id));
   problems.push(...(await diskProblems(host, view, wanted, self)));
+  if (wanted.cdrom !== undefined && wanted.cdrom !== now?.properties.cdrom && !(await isThere(host, wanted.cdrom)))
+    problems.push({
+      path: "cdrom",
+      reason: `there is no file "${wanted.cdrom}" on the host: copy it there, or leave it out`,
+    });
   problems.push(...nicProblems(view, wanted, self));
   const { hyperV } = facts;
   if (wanted.cpus !== undefined && hyperV !== undefined && wanted.cpus > hyperV.processors)
@@ -37,7 +40,10 @@ export async function examine(
       reason: `must be at most ${hyperV.processors}, the host's processors, not ${wanted.cpus}`,
     });
   if (wanted.memory !== undefined && hyperV !== undefined && wanted.memory > hyperV.memory)
-    problems.push({ path: "memory", reason: `must be at most ${showBytes(hyperV.memory)}, the host's memory` });
+    problems.push({
+      path: "memory",
+      reason: `must be at most ${showBytes(hyperV.memory)}, the host's memory, not ${showBytes(wanted.memory)}`,
+    });
   const userData = wanted.cloudInit?.userData === undefined ? undefined : checkUserData(wanted.cloudInit.userData);
   if (userData !== undefined) problems.push({ path: "cloudInit.userData", reason: userData });
   return problems;
@@ -46,6 +52,12 @@ export async function examine(
 /** Whether a machine is what an earlier attempt of the same owner made. */
 export const isOurs = (machine: MachineView, { owner, name }: Pick<MachineInputs, "owner" | "name">): boolean =>
   machine.name === name && readMark(machine.notes).mark?.owner === owner;
+
+/** What a creation goes on with, or takes over. */
+const earlier = ({ machines }: Inventory, { adopt, owner, name }: Wanted): MachineView | undefined => {
+  if (adopt !== undefined) return machineNamed(machines, adopt);
+  return owner === undefined || name === undefined ? undefined : machines.find((m) => isOurs(m, { owner, name }));
+};
 
 function identityProblems({ machines }: Inventory, { adopt, name, owner }: Wanted): readonly Problem[] {
   if (adopt !== undefined)
@@ -92,11 +104,10 @@ async function diskProblems(
     if (!(await isThere(host, path)))
       problems.push({ path: at, reason: `"${path}" is no disk of the host: declare it as a Volume, or give its path` });
     const other = machines.find((m) => m.id !== self?.id && m.disks.some((d) => samePath(d.path, path)));
-    const mine = other !== undefined && isOurs(other, { owner: wanted.owner ?? "", name: wanted.name ?? "" });
-    if (other !== undefined && !mine)
+    if (other !== undefined)
       problems.push({
         path: at,
-        reason: `"${path}" is a disk of the virtual machine "${other.name}", and both would write to it`,
+        reason: `"${path}" is a disk of the virtual machine "${other.name}", and both would write to it: choose another disk`,
       });
   }
   return problems;
@@ -112,16 +123,20 @@ async function isThere(host: HypervHost, path: string): Promise<boolean> {
   }
 }
 
-function nicProblems({ switches, machines }: Inventory, wanted: Wanted, self: MachineView | undefined): Problem[] {
+function nicProblems(view: Inventory, wanted: Wanted, self: MachineView | undefined): Problem[] {
   return (wanted.networks ?? []).flatMap((nic: Partial<DeclaredNic> | undefined, i): Problem[] => {
     const named = nic?.network ?? nic?.bridge;
     if (nic === undefined || named === undefined) return [];
-    const path = `networks[${i}].${nic.bridge === undefined ? "network" : "bridge"}`;
-    if (switchOf(switches, nic as DeclaredNic) === undefined)
-      return [{ path, reason: `"${named}" is no network of the host: ${NETWORK_HINT.replace(/\.$/, "")}` }];
-    const other = machines.find((m) => m.id !== self?.id && m.nics.some(({ mac }) => mac === nic.mac));
-    return nic.mac === undefined || other === undefined
-      ? []
-      : [{ path: `networks[${i}].mac`, reason: `"${nic.mac}" is the MAC of the virtual machine "${other.name}" too` }];
+    const problem = (field: string, reason: string): Problem => ({ path: `networks[${i}].${field}`, reason });
+    const found = switchOf(view.switches, nic as DeclaredNic);
+    if (found === undefined) {
+      const fault = { fact: `"${named}" is no network of the host`, hint: NETWORK_HINT };
+      return [problem(nic.bridge === undefined ? "network" : "bridge", reasonOf(fault))];
+    }
+    const other = view.machines.find((m) => m.id !== self?.id && m.nics.some(({ mac }) => mac === nic.mac));
+    const reason = `"${nic.mac}" is the MAC of the virtual machine "${other?.name}" too: choose another`;
+    const clash = nic.mac === undefined || other === undefined ? [] : [problem("mac", reason)];
+    const fault = nic.address === undefined ? undefined : addressFault({ view, found, self }, nic.address);
+    return fault === undefined ? clash : [...clash, problem("address", reasonOf(fault))];
   });
 }

@@ -1,9 +1,10 @@
 import { ProviderError } from "../../../core/errors.js";
-import { cidrText, gatewayOf, hasGuest, parseCidr, toNumber } from "../../../kinds/address.js";
+import { type Cidr, cidrText, gatewayOf, hasGuest, parseCidr, toNumber } from "../../../kinds/address.js";
 import { freeAddress } from "../../free-address.js";
 import { macOf } from "../../macs.js";
 import type { HypervHost } from "../host.js";
 import { cidrOf, modeOf, readMark as readNetworkMark } from "../network-mark.js";
+import type { Fault } from "../refuse.js";
 import type { Inventory } from "../requests/host.js";
 import type { MachineView, SwitchView } from "../view.js";
 import { type Allotted, type NicMark, readMark } from "./mark.js";
@@ -81,28 +82,48 @@ function claimMac({ host, view, self, claimant, property }: Room, mac: string): 
   host.claims.give(mac, claimant);
 }
 
+/** The network of a switch whose addresses are given out. */
+function managed(found: SwitchView): Cidr | undefined {
+  const cidr = parseCidr(cidrOf(found) ?? "");
+  return readNetworkMark(found.notes).mark?.addressing === "managed" ? cidr : undefined;
+}
+
+/** What speaks against a wanted address, as far as the host shows it. */
+export function addressFault(
+  place: Pick<Room, "view" | "found" | "self">,
+  wanted: string,
+): (Fault & { readonly code: "invalid" | "exists" }) | undefined {
+  const { found } = place;
+  const cidr = managed(found);
+  if (cidr === undefined)
+    return {
+      code: "invalid",
+      fact: `the network "${found.name}" manages no addresses`,
+      hint: 'Leave the address out, or set addressing to "managed" on a Network with a cidr.',
+    };
+  if (!hasGuest(cidr, wanted) || wanted === gatewayOf(cidr))
+    return {
+      code: "invalid",
+      fact: `${wanted} is not an address for guests of ${cidrText(cidr)}`,
+      hint: "Choose one inside the network that is not the host's own.",
+    };
+  const owner = takenIn(place).get(wanted);
+  if (owner === undefined) return undefined;
+  return { code: "exists", fact: `${wanted} belongs to ${owner}`, hint: "Choose another address." };
+}
+
 /** The wanted address, the one that it has, or a free one; nothing where the network manages none. */
 function allot(room: Room, wanted: string | undefined, kept: string | undefined, mac: string): Allotted | undefined {
   const { found, view, host, claimant } = room;
-  const cidr = parseCidr(cidrOf(found) ?? "");
-  const managed = readNetworkMark(found.notes).mark?.addressing === "managed" && cidr !== undefined;
   const where = { property: `${room.property}.address` };
-  if (!managed) {
-    if (wanted === undefined) return undefined;
-    throw new ProviderError("invalid", `the network "${found.name}" manages no addresses`, {
-      where,
-      hint: 'Leave the address out, or set addressing to "managed" on a Network with a cidr.',
-    });
-  }
-  if (wanted !== undefined && (!hasGuest(cidr, wanted) || wanted === gatewayOf(cidr)))
-    throw new ProviderError("invalid", `${wanted} is not an address for guests of ${cidrText(cidr)}`, {
-      where,
-      hint: "Choose one inside the network that is not the host's own.",
-    });
+  const fault = wanted === undefined ? undefined : addressFault(room, wanted);
+  if (fault !== undefined) throw new ProviderError(fault.code, fault.fact, { where, hint: fault.hint });
+  const cidr = managed(found);
+  if (cidr === undefined) return undefined;
   const owners = takenIn(room);
   const isFree = (address: string) => !owners.has(address) && host.claims.allows(claimOf(found, address), claimant);
   if (wanted !== undefined && !isFree(wanted))
-    throw new ProviderError("exists", `${wanted} belongs to ${owners.get(wanted) ?? "another machine"}`, {
+    throw new ProviderError("exists", `${wanted} belongs to another machine`, {
       where,
       hint: "Choose another address.",
     });
@@ -127,7 +148,7 @@ function allot(room: Room, wanted: string | undefined, kept: string | undefined,
 const claimOf = ({ id }: SwitchView, address: string): string => `${address}@${id}`;
 
 /** Addresses that other machines have in a network, with their names. */
-function takenIn({ view, found, self }: Room): ReadonlyMap<string, string> {
+function takenIn({ view, found, self }: Pick<Room, "view" | "found" | "self">): ReadonlyMap<string, string> {
   const taken = new Map<string, string>();
   for (const machine of view.machines) {
     if (machine.id === self?.id) continue;

@@ -1,5 +1,5 @@
 import type { Agent } from "../agent/agent.js";
-import { fields, flag, list, optional } from "../decode.js";
+import { fields, flag, list, optional, text } from "../decode.js";
 import { type NatView, nat, type SwitchView, virtualSwitch } from "../view.js";
 import { change, read, type Waiting } from "./ask.js";
 
@@ -8,6 +8,10 @@ const found = fields({ switch: optional(virtualSwitch), nats: list(nat) });
 /** `switch` is undefined when the host has none of that id; all NATs of the host come with it. */
 export const getSwitch = (agent: Agent, id: string, waiting?: Waiting) =>
   read(agent, "switch.get", { id }, found, waiting);
+
+/** Names of the host's own network adapters, those of external switches among them. */
+export const hostAdapters = async (agent: Agent, waiting?: Waiting): Promise<readonly string[]> =>
+  (await read(agent, "host.adapters", {}, fields({ names: list(text) }), waiting)).names;
 
 export interface NewSwitch {
   readonly name: string;

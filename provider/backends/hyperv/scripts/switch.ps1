@@ -58,6 +58,13 @@ function Get-CvOneSwitch($Arguments) {
     return @{ switch = $(if ($null -ne $vmSwitch) { ConvertTo-CvSwitches @($vmSwitch) }); nats = @(Get-CvNats) }
 }
 
+# The host's own adapters: those of switches on its side are not among them.
+$CvRequests['host.adapters'] = @{ Function = 'Get-CvAdapters' }
+function Get-CvAdapters {
+    $own = @(Hyper-V\Get-VMNetworkAdapter -ManagementOS -ErrorAction Stop | ForEach-Object { [string] $_.DeviceId })
+    return @{ names = @(Get-NetAdapter -ErrorAction Stop | Where-Object { $own -notcontains [string] $_.DeviceID } | ForEach-Object { [string] $_.Name }) }
+}
+
 # Makes a switch with all that belongs to it, or nothing. `host` is the host's address on it, `nat` the translation.
 $CvRequests['switch.create'] = @{ Function = 'New-CvSwitch'; Beside = $true }
 function New-CvSwitch($Arguments) {
