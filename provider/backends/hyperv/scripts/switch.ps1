@@ -61,8 +61,9 @@ function Get-CvOneSwitch($Arguments) {
 # The host's own adapters: those of switches on its side are not among them.
 $CvRequests['host.adapters'] = @{ Function = 'Get-CvAdapters' }
 function Get-CvAdapters {
-    $own = @(Hyper-V\Get-VMNetworkAdapter -ManagementOS -ErrorAction Stop | ForEach-Object { [string] $_.DeviceId })
-    return @{ names = @(Get-NetAdapter -ErrorAction Stop | Where-Object { $own -notcontains [string] $_.DeviceID } | ForEach-Object { [string] $_.Name }) }
+    $own = @(foreach ($one in @(Hyper-V\Get-VMNetworkAdapter -ManagementOS -ErrorAction Stop)) { [string] $one.DeviceId })
+    $names = @(foreach ($one in @(Get-NetAdapter -ErrorAction Stop)) { if ($own -notcontains [string] $one.DeviceID) { [string] $one.Name } })
+    return @{ names = $names }
 }
 
 # Makes a switch with all that belongs to it, or nothing. `host` is the host's address on it, `nat` the translation.
