@@ -1,7 +1,9 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { isProviderError } from "../../../core/errors.js";
 import type { Problem } from "../../../core/kind.js";
 import type { LibvirtHost } from "../host.js";
 import { uuidOf } from "../identity.js";
+import { refuse } from "../refusal.js";
 import { DomainXml } from "../rpc/flags.js";
 import { domains } from "../rpc/procedures/domain.js";
 import type { DomainRef } from "../rpc/types.js";
@@ -23,18 +25,46 @@ export const claimProblems = async (host: LibvirtHost, wanted: Wanted, now?: Now
 /** One call for each machine of the host; none where every MAC is derived or its own already. */
 export async function macProblems(host: LibvirtHost, wanted: Wanted, now: Now): Promise<Problem[]> {
   const own = new Set(Object.values(now?.outputs.macs ?? {}));
-  const networks = wanted.networks ?? [];
+  const holders = await macHolders(host, idOf(wanted, now), wanted.networks, own);
+  return holders.map(({ mac, i, other }) => {
+    const reason = `"${mac}" is already the MAC of virtual machine "${other.name}": choose another, or leave it out`;
+    return { path: `networks[${i}].mac`, reason };
+  });
+}
+
+/** The other machines of the host that have a MAC which was chosen, with the place of its interface. Calls as `macProblems`. */
+export async function macHolders(
+  host: LibvirtHost,
+  self: string,
+  networks: Wanted["networks"] = [],
+  own: ReadonlySet<string> = new Set(),
+) {
   const chosen = networks.flatMap(({ mac }, i) => (mac === undefined || own.has(mac) ? [] : [{ mac, i }]));
   if (chosen.length === 0) return [];
-  const self = idOf(wanted, now);
   const others = (await host.session.call(domains.list, { flags: 0 })).filter(({ uuid }) => uuid !== self);
   const taken = (await Promise.all(others.map((dom) => macsOf(host, dom, chosen)))).flat();
-  return chosen.flatMap(({ mac, i }) => {
-    const other = taken.find((t) => t.mac === mac);
-    if (other === undefined) return [];
-    const reason = `"${mac}" is already the MAC of virtual machine "${other.name}": choose another, or leave it out`;
-    return [{ path: `networks[${i}].mac`, reason }];
+  return chosen.flatMap((one) => {
+    const other = taken.find(({ mac }) => mac === one.mac)?.dom;
+    return other === undefined ? [] : [{ ...one, other }];
   });
+}
+
+/** Milliseconds that another process has to take back a machine that it defined with the same MAC at the same time. */
+const WITHDRAWAL = 10_000;
+
+/**
+ * Another look at a machine's chosen MACs once it is defined: libvirt lets two machines have one, so two processes may
+ * have seen it free. Each sees the other then; the one with the lower UUID waits for the other to withdraw.
+ *
+ * @throws `exists`, property `networks[i].mac`, when this one has to.
+ */
+export async function settleMacs(host: LibvirtHost, uuid: string, wanted: MachineInputs): Promise<void> {
+  for (const end = Date.now() + WITHDRAWAL; ; await sleep(100)) {
+    const holders = await macHolders(host, uuid, wanted.networks);
+    if (holders.length === 0) return;
+    if (Date.now() > end || holders.some(({ other }) => other.uuid < uuid))
+      return refuse(await macProblems(host, wanted, undefined));
+  }
 }
 
 /** Those of the MACs that a machine has, as it is defined. */
@@ -43,7 +73,7 @@ async function macsOf(host: LibvirtHost, dom: DomainRef, wanted: readonly { read
     const text = await host.session.call(domains.xml, { dom, flags: DomainXml.inactive });
     // To read a document costs a hundred times as much as to search it.
     if (!wanted.some(({ mac }) => text.toLowerCase().includes(mac))) return [];
-    return nicsOf(parseXml(text, `"${dom.name}"`)).map((nic) => ({ mac: macOf(nic), name: dom.name }));
+    return nicsOf(parseXml(text, `"${dom.name}"`)).map((nic) => ({ mac: macOf(nic), dom }));
   } catch (error) {
     if (isProviderError(error, "not-found")) return [];
     throw error;

@@ -7,9 +7,10 @@ import { Define } from "../rpc/flags.js";
 import { domains } from "../rpc/procedures/domain.js";
 import { type DomainRef, domainRef } from "../rpc/types.js";
 import { begin } from "./begin.js";
-import { claimProblems } from "./claims.js";
+import { claimProblems, settleMacs } from "./claims.js";
 import { definition } from "./definition.js";
 import { leavingNothing, removeLeftovers } from "./leftovers.js";
+import { undefine } from "./remove.js";
 import { chooseVirtualisation, resolveDisks, resolveNics } from "./resolve.js";
 import { seedFor } from "./seed.js";
 import { explainingStart } from "./start-error.js";
@@ -31,7 +32,10 @@ export async function create(host: LibvirtHost, wanted: MachineInputs, step: Ste
   const { machine, dom } = await leavingNothing(
     async () => {
       const resolved = await resolve(host, uuid, wanted, virtualisation);
-      return { machine: resolved, dom: await define(host, resolved, step) };
+      const defined = await define(host, resolved);
+      if (!isThere) await standing(host, defined, wanted, step);
+      step.made(uuid);
+      return { machine: resolved, dom: defined };
     },
     async () => (isThere ? undefined : removeLeftovers(host, uuid, wanted)),
   );
@@ -65,11 +69,15 @@ async function isOurs(host: LibvirtHost, name: string, uuid: string): Promise<bo
     if (isProviderError(error, "not-found")) return false;
     throw error;
   }
-  throw new ProviderError("exists", `a virtual machine "${name}" of somebody else is on the host`, {
+  throw foreign(name);
+}
+
+const foreign = (name: string, cause?: unknown): ProviderError =>
+  new ProviderError("exists", `a virtual machine "${name}" of somebody else is on the host`, {
     where: { property: "name" },
     hint: `Choose another name, or take it over with adopt: "${name}".`,
+    cause,
   });
-}
 
 async function resolve(
   host: LibvirtHost,
@@ -84,18 +92,30 @@ async function resolve(
   return { uuid, inputs, virtualisation, arch, disks, nics, seed };
 }
 
-async function define(host: LibvirtHost, machine: Resolved, step: Step): Promise<DomainRef> {
+/** Takes the definition away again where another process has defined a machine with one of its MACs. @throws `exists` then. */
+async function standing(host: LibvirtHost, dom: DomainRef, wanted: MachineInputs, step: Step): Promise<void> {
+  try {
+    await settleMacs(host, dom.uuid, wanted);
+  } catch (error) {
+    if (isProviderError(error, "exists")) await undefine(host, dom, false);
+    else step.made(dom.uuid);
+    throw error;
+  }
+}
+
+async function define(host: LibvirtHost, machine: Resolved): Promise<DomainRef> {
   const dom = domainRef(machine.inputs.name, machine.uuid);
   try {
     await host.session.call(domains.define, { xml: definition(machine), flags: Define.validate });
   } catch (error) {
     const double = isProviderError(error) && /domain '(.*)' is already defined with uuid/.exec(error.fact)?.[1];
+    if (isProviderError(error) && /domain '.*' already exists with uuid/.test(error.fact))
+      throw foreign(machine.inputs.name, error);
     if (double) refuse([{ path: "name", reason: `${sameUuid(double)}: ${SAME_UUID_HINT}` }]);
     // A lost answer: the definition is there, or it is not.
     if (!isProviderError(error, "dropped")) throw error;
     await host.session.call(domains.byUuid, { uuid: machine.uuid });
   }
-  step.made(machine.uuid);
   return dom;
 }
 
@@ -114,7 +134,7 @@ async function startFirst(host: LibvirtHost, machine: Resolved, dom: DomainRef, 
     if (!isKvm || acceleration !== "auto") throw error;
     step.report(`KVM does not work on this host (${error.message}): the guest is emulated, which is slow`);
     const emulated = { ...machine, virtualisation: "qemu" } as const;
-    await define(host, emulated, step);
+    await define(host, emulated);
     await begin(host, { dom, machine: emulated, signal });
   }
 }

@@ -5,6 +5,7 @@ import { release } from "../allotment.js";
 import type { LibvirtHost } from "../host.js";
 import { isUuid } from "../identity.js";
 import { byName } from "../network-ref.js";
+import { macHolders } from "./claims.js";
 import { deleteSeedsBeside } from "./seed.js";
 import type { MachineInputs } from "./types.js";
 
@@ -23,7 +24,10 @@ export async function removeLeftovers(
   const first = disks?.[0];
   if (name !== undefined && cloudInit !== undefined)
     await deleteSeedsBeside(host, { uuid: id, name, disk: first?.volume ?? first?.path }, report);
+  const elsewhere = new Set((await macHolders(host, id, networks)).map(({ mac }) => mac));
   for (const nic of networks ?? []) {
+    // What another machine has by now is its own.
+    if (nic.mac !== undefined && elsewhere.has(nic.mac)) continue;
     const { network } = nic;
     const uuid = network === undefined || isUuid(network) ? network : (await byName(host, network))?.uuid;
     if (uuid !== undefined) await release(host, uuid, nic.mac ?? macOf(id, nic.name));

@@ -53,8 +53,8 @@ async function describe(host: LibvirtHost, dom: DomainRef): Promise<Element | un
   }
 }
 
-/** Older daemons know fewer flags and refuse those they do not know. */
-async function undefine(host: LibvirtHost, dom: DomainRef, withSnapshots: boolean): Promise<void> {
+/** Takes the definition away, with libvirt's own records. Older daemons know fewer flags and refuse those they do not know. */
+export async function undefine(host: LibvirtHost, dom: DomainRef, withSnapshots: boolean): Promise<void> {
   for (let known: number = RECORDS.length; ; known--) {
     const flags = RECORDS.slice(0, known).reduce(
       (sum, flag) => sum | flag,
