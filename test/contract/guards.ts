@@ -201,7 +201,8 @@ export const guards: { readonly [N in KindName]: Readonly<Record<string, Promise
     "takes every word for its pool for the same": anyPoolWord,
     "grows while a machine has it": grownInUse,
     "needs a pool that is there": nowhere("Volume", "pool", { pool: "contract-nothing" }),
-    "needs a base that is there": nowhere("Volume", "base", { base: "/contract/nothing" }),
+    "needs a base that is there": (stand, kind) =>
+      nowhere("Volume", "base", { base: stand.fixture.folder("nothing") })(stand, kind),
   },
   Network: {
     "stays while a machine is on it": networkInUse,
