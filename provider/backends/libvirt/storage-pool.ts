@@ -12,7 +12,7 @@ import { poolFailure } from "./pool-failure.js";
 import { findPool } from "./pool-lookup.js";
 import { observePool } from "./pool-observe.js";
 import { pools } from "./rpc/index.js";
-import type { PoolRef } from "./rpc/types.js";
+import type { PoolRef, VolumeRef } from "./rpc/types.js";
 import { isOrphanedSeed } from "./vm/seed-orphans.js";
 import { deleteVolume } from "./volume-lookup.js";
 import { machinesNaming } from "./volume-use.js";
@@ -68,8 +68,9 @@ async function remove(host: LibvirtHost, id: string, { onDelete }: Partial<Input
   const pool = { name: now.properties.name ?? "", uuid: id };
   // What a volume group or a file server holds is never deleted with the pool: libvirt would remove the whole group.
   const deletes = onDelete === "delete" && now.properties.type === "dir";
+  const orphaned = deletes && now.outputs.active ? await onlyOrphans(host, pool) : [];
   await refuseNamed(host, pool.name);
-  if (deletes && now.outputs.active) await clear(host, pool);
+  for (const vol of orphaned) await deleteVolume(session, vol);
   if (now.outputs.active) await stopPool(host, pool, now.properties);
   if (deletes) await removeDirectory(host, pool, now.outputs.active);
   await exists(untilAnswered(() => session.call(pools.undefine, { pool })));
@@ -85,25 +86,22 @@ async function refuseNamed(host: LibvirtHost, name: string): Promise<void> {
 }
 
 /**
- * Deletes first-boot CDs of machines that are gone, where the pool holds nothing else. What libvirt does not list (folders,
- * sockets) stops the removal of the directory. @throws `busy` before anything is touched, naming what it holds.
+ * What a pool may hold and still be deleted: first-boot CDs of machines that are gone. Looked at before anything is touched.
+ * What libvirt does not list (folders, sockets) stops the removal of the directory. @throws `busy`, naming what else it holds.
  */
-async function clear(host: LibvirtHost, pool: PoolRef): Promise<void> {
+async function onlyOrphans(host: LibvirtHost, pool: PoolRef): Promise<readonly VolumeRef[]> {
   const { session } = host;
   try {
     await session.call(pools.refresh, { pool, flags: 0 });
   } catch (error) {
     // Without its directory it holds nothing.
-    if (error instanceof ProviderError && /cannot open directory .*no such file/i.test(error.fact)) return;
+    if (error instanceof ProviderError && /cannot open directory .*no such file/i.test(error.fact)) return [];
     throw error;
   }
   const all = await session.call(pools.volumes, { pool, flags: 0 });
   const orphaned = await Promise.all(all.map((vol) => isOrphanedSeed(host, vol)));
   const held = all.filter((_, i) => !orphaned[i]);
-  if (held.length === 0) {
-    for (const vol of all) await deleteVolume(session, vol);
-    return;
-  }
+  if (held.length === 0) return all;
   const names = held.slice(0, 3).map(({ name }) => `"${name}"`);
   const more = held.length > names.length ? ` and ${held.length - names.length} more` : "";
   throw notEmpty(`it holds ${names.join(", ")}${more}`);
