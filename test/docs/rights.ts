@@ -90,6 +90,7 @@ export const ACL: Readonly<Record<number, readonly string[]>> = {
   199: ["domain:write", "domain:save"],
   204: ["domain:write", "domain:save"],
   208: ["storage-vol:data-write"],
+  209: ["storage-vol:data-read"],
   212: ["domain:read"],
   231: ["domain:delete"],
   234: ["domain:stop"],
