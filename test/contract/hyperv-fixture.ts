@@ -2,7 +2,8 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { dirname } from "node:path";
 import { Duplex } from "node:stream";
-import { drivers, hyperv, hypervThrough } from "../../provider/backends/hyperv/index.js";
+import { openHost } from "../../provider/backends/hyperv/host.js";
+import { drivers, hyperv, hypervOver } from "../../provider/backends/hyperv/index.js";
 import { type HypervHost, openHypervHost } from "../hosts/hyperv/host.js";
 import type { Fixture } from "./fixture.js";
 
@@ -35,7 +36,10 @@ export async function hypervFixture(): Promise<Fixture> {
       const now = await host.engine("VirtualMachine").observe(id, {});
       return now?.outputs["state"] === "stopped" ? undefined : starts(lab);
     },
-    breaking: async () => hypervThrough(breaking()).host(settings),
+    breaking: async () => {
+      const through = breaking();
+      return hypervOver((given) => openHost(given, { through })).host(settings);
+    },
     silent: async () => hyperv.host({ ...settings, uri: `hyperv+ssh://${user}@${address}:${await closedPort()}` }),
     close: async () => {
       await host.close();

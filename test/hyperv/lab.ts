@@ -21,7 +21,7 @@ export async function openLab(options: HypervOptions = {}): Promise<Lab> {
   const connect = (): HypervHost => {
     const uri = `hyperv+ssh://${user}@${address}:${port}`;
     const settings = { uri, privateKey, knownHosts, sshClient: "built-in", sshConfig: "none" };
-    const host = openHost(settings, counts);
+    const host = openHost(settings, { counts });
     opened.push(host);
     return host;
   };

@@ -1,12 +1,11 @@
-import type { Duplex } from "node:stream";
 import type { HostSettings } from "../../core/settings.js";
 import { Memo } from "../memo.js";
-import { Agent } from "./agent/agent.js";
+import { Agent, type AgentLimits } from "./agent/agent.js";
 import { recorder } from "./agent/record.js";
 import { Claims } from "./claims.js";
 import { type HostFacts, hostFacts, hostInventory, type Inventory } from "./requests/host.js";
 import { type HostUri, parseUri } from "./uri.js";
-import { type Way, wayTo } from "./way.js";
+import { type Through, type Way, wayTo } from "./way.js";
 
 /** One Hyper-V host, as its drivers use it. */
 export interface HypervHost {
@@ -26,23 +25,26 @@ export interface HypervHost {
   close(): Promise<void>;
 }
 
-/** Something between the agent and us, for tests. */
-export type Through = (stream: Duplex) => Duplex;
+/** For tests: shorter limits, and something to see what goes to the host. */
+export interface Within {
+  /** Collects the requests, by name. */
+  readonly counts?: Map<string, number>;
+  /** Something between an agent, or a file transfer, and us. */
+  readonly through?: Through;
+  readonly limits?: Partial<AgentLimits> & { readonly sshKeepaliveMs?: number };
+}
 
-/** Connects nobody: the first request does. `counts` collects the requests, for tests. */
-export function openHost(
-  settings: HostSettings,
-  counts?: Map<string, number>,
-  through: Through = (stream) => stream,
-): HypervHost {
+/** Connects nobody: the first request does. */
+export function openHost(settings: HostSettings, { counts, through, limits }: Within = {}): HypervHost {
   const uri = parseUri(settings.uri);
-  const way = wayTo(uri, settings);
-  const agent = new Agent({
-    host: uri.host ?? "this machine",
-    start: async (words) => through(await way.start(words)),
-    counts,
-    heard: recorder(process.env["CROSSVISOR_RECORD"]),
-  });
+  const way = wayTo(uri, settings, { through, keepaliveMs: limits?.sshKeepaliveMs });
+  const heard = recorder(process.env["CROSSVISOR_RECORD"]);
+  const agent = new Agent({ host: uri.host ?? "this machine", start: way.start, counts, heard, limits });
+  return hostOver({ uri, agent, way });
+}
+
+/** A host over a connection that is there, of which nothing is known yet. */
+export function hostOver({ uri, agent, way }: Pick<HypervHost, "uri" | "agent" | "way">): HypervHost {
   const memo = new Memo();
   let written = false;
   let facts: Promise<HostFacts> | undefined;

@@ -1,6 +1,7 @@
+import type { HostSettings } from "../../core/settings.js";
 import { type AnyBackend, type Backend, backend } from "../backend.js";
 import { diagnose } from "./diagnose.js";
-import { type HypervHost, openHost, type Through } from "./host.js";
+import { type HypervHost, openHost } from "./host.js";
 import { network } from "./network.js";
 import { storagePool } from "./storage-pool.js";
 import { parseUri, SCHEMES } from "./uri.js";
@@ -15,17 +16,17 @@ export const drivers: Backend<HypervHost>["drivers"] = {
   VirtualMachine: virtualMachine,
 };
 
-/** The backend with something between its agents and us: for tests. */
-export const hypervThrough = (through?: Through): AnyBackend =>
+/** The backend over hosts that are opened in another way: for tests. */
+export const hypervOver = (open: (settings: HostSettings) => HypervHost): AnyBackend =>
   backend<HypervHost>({
     name: "hyperv",
     schemes: SCHEMES,
     identify: (uri) => parseUri(uri).identity,
-    open: (settings) => openHost(settings, undefined, through),
+    open,
     close: (host) => host.close(),
     diagnose,
     drivers,
   });
 
 /** Hosts with Microsoft Hyper-V, over SSH or on the machine itself, through an agent in Windows PowerShell. */
-export const hyperv: AnyBackend = hypervThrough();
+export const hyperv: AnyBackend = hypervOver(openHost);

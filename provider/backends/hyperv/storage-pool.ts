@@ -67,8 +67,10 @@ async function examine(
           },
         ]
       : [];
+  // A folder that is gone from the list's place is nobody's pool any more.
+  const there = pools.filter(({ exists }) => exists);
   const mine = (pool: PoolView) => ownerOf(pool) === (owner ?? "") && nameOf(pool) === name;
-  const sameName = pools.find((pool) => name !== undefined && nameOf(pool) === name && !mine(pool));
+  const sameName = there.find((pool) => name !== undefined && nameOf(pool) === name && !mine(pool));
   if (sameName !== undefined)
     return [
       {
@@ -77,7 +79,7 @@ async function examine(
       },
     ];
   if (path === undefined) return [];
-  const samePlace = findPool(pools, settledPath(path));
+  const samePlace = findPool(there, settledPath(path));
   if (samePlace === undefined) return folderProblems(host, path);
   const taken = `"${path}" is the folder of the storage pool "${nameOf(samePlace)}" already`;
   return mine(samePlace)

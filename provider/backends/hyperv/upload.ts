@@ -1,4 +1,4 @@
-import { createHash, randomUUID } from "node:crypto";
+import { createHash } from "node:crypto";
 import { ProviderError } from "../../core/errors.js";
 import type { Part } from "../../transports/sftp.js";
 import type { HypervHost } from "./host.js";
@@ -29,7 +29,8 @@ const PIECE = 1024 * 1024;
  */
 export async function upload(host: HypervHost, wanted: Upload): Promise<DiskView> {
   const { path, replace = false, newIdentifier = false, signal } = wanted;
-  const part = `${path}.part-${randomUUID().slice(0, 8)}`;
+  // Always the same, so that the next attempt takes away what one that was broken off left.
+  const part = `${path}.part`;
   const taken = await prepareFile(host.agent, { part, path }, { signal });
   if (taken && !replace)
     throw new ProviderError("exists", `${path} exists already`, {

@@ -18,7 +18,7 @@ import {
 import { markIn, markText, nameOf } from "./pools.js";
 import { refuse } from "./refuse.js";
 import { growDisk, removeDisk } from "./requests/disk.js";
-import { clearFileMark, setFileMark } from "./requests/folder.js";
+import { setFileMark } from "./requests/folder.js";
 import type { DiskView } from "./view.js";
 import { createVolume } from "./volume-create.js";
 import { examineVolume, resizing } from "./volume-examine.js";
@@ -150,5 +150,4 @@ async function remove(host: HypervHost, id: string, _declared: Partial<VolumeInp
   const { pools } = await host.view();
   const folders = pools.map(({ path }) => path);
   await removeDisk(host.agent, id, folders, { signal });
-  await clearFileMark(host.agent, id);
 }

@@ -20,9 +20,17 @@ export interface Way {
   close(): Promise<void>;
 }
 
+/** Something between a program on the host and us, for tests. */
+export type Through = (stream: Duplex, program: "agent" | "sftp") => Duplex;
+
+interface WayOptions {
+  readonly through?: Through | undefined;
+  readonly keepaliveMs?: number | undefined;
+}
+
 /** The way to a host, over one SSH connection or on this machine. Nothing is opened before the first use. */
-export const wayTo = (uri: HostUri, settings: HostSettings, sshKeepaliveMs?: number): Way =>
-  uri.transport === "local" ? localWay() : sshWay(uri, settings, sshKeepaliveMs);
+export const wayTo = (uri: HostUri, settings: HostSettings, options: WayOptions = {}): Way =>
+  uri.transport === "local" ? localWay() : sshWay(uri, settings, options);
 
 function localWay(): Way {
   const transport = localTransport();
@@ -45,19 +53,19 @@ async function putLocal(path: string, parts: AsyncIterable<Part>, { onProgress }
   }
 }
 
-function sshWay(uri: HostUri, settings: HostSettings, keepalive: number | undefined): Way {
+function sshWay(uri: HostUri, settings: HostSettings, { through = (stream) => stream, keepaliveMs }: WayOptions): Way {
   let transport: Promise<LoginTransport> | undefined;
   const login = () => {
-    transport ??= loginTransport(uri, settings, keepalive);
+    transport ??= loginTransport(uri, settings, keepaliveMs);
     return transport;
   };
   let hasSftp = true;
   return {
-    start: async (words) => (await login()).exec(words.join(" ")),
+    start: async (words) => through(await (await login()).exec(words.join(" ")), "agent"),
     put: async (path, parts, options) => {
       const place = sftpPath(path);
       if (place === undefined || !hasSftp) return undefined;
-      const sftp = await openSftp(await login());
+      const sftp = await openSftp(await login(), through);
       hasSftp = sftp !== undefined;
       if (sftp === undefined) return undefined;
       try {
@@ -71,9 +79,9 @@ function sshWay(uri: HostUri, settings: HostSettings, keepalive: number | undefi
 }
 
 /** `undefined` where the server has no sftp: it was removed, or a policy of the login forbids it. */
-async function openSftp(login: LoginTransport): Promise<Sftp | undefined> {
+async function openSftp(login: LoginTransport, through: Through): Promise<Sftp | undefined> {
   try {
-    return await Sftp.open(await login.subsystem("sftp"));
+    return await Sftp.open(through(await login.subsystem("sftp"), "sftp"));
   } catch (error) {
     if (isProviderError(error, "unsupported")) return undefined;
     throw error;

@@ -134,7 +134,7 @@ describe("a host without the agent", () => {
   });
 
   test("one that says nothing is a timeout", async () => {
-    expect(await refused("sleep 60", { openingMs: 200 })).toMatchObject({ code: "timeout" });
+    expect(await refused("sleep 60", { limits: { openingMs: 200 } })).toMatchObject({ code: "timeout" });
   });
 
   test("a program that is not there, and an unreachable host that comes back", async () => {

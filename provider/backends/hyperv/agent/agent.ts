@@ -11,6 +11,20 @@ const DIALS = 3;
 /** Milliseconds before the second attempt; it doubles with the next, with up to half of it more at random. */
 const BACKOFF = 100;
 
+/** Milliseconds after which something is given up. */
+export interface AgentLimits {
+  /** Until the agent runs: a cold start under a virus scanner is slow. */
+  readonly openingMs: number;
+  /** Of what only reads. */
+  readonly readMs: number;
+  /** Of what changes something and ends by itself. */
+  readonly changeMs: number;
+  /** Of what copies or fills a disk: it may have terabytes. */
+  readonly workMs: number;
+}
+
+const LIMITS: AgentLimits = { openingMs: 60_000, readMs: 120_000, changeMs: 900_000, workMs: 86_400_000 };
+
 export interface AgentOptions {
   /** The host's name for messages. */
   readonly host: string;
@@ -20,8 +34,8 @@ export interface AgentOptions {
   readonly counts?: Map<string, number> | undefined;
   /** Hears every line, for a record. */
   readonly heard?: Heard | undefined;
-  /** Milliseconds until the agent must run. Default 60 s: a cold start under a virus scanner is slow. */
-  readonly openingMs?: number | undefined;
+  /** Those that differ from 1 min, 2 min, 15 min and a day. */
+  readonly limits?: Partial<AgentLimits> | undefined;
 }
 
 export interface RequestOptions extends Patience {
@@ -38,11 +52,13 @@ export interface RequestOptions extends Patience {
 export class Agent {
   /** Requests sent, by name. */
   readonly counts: Map<string, number>;
+  readonly limits: AgentLimits;
   private link: Promise<Link> | undefined;
   private closed = false;
 
   constructor(private readonly options: AgentOptions) {
     this.counts = options.counts ?? new Map();
+    this.limits = { ...LIMITS, ...options.limits };
   }
 
   /** The value that the host answered, not decoded. Errors as data become `ProviderError`s. */
@@ -95,12 +111,12 @@ export class Agent {
   private async connect(onEnd: () => void): Promise<Link> {
     for (let attempt = 1; ; attempt++) {
       try {
-        const { host, heard = () => {}, start, openingMs = 60_000 } = this.options;
+        const { host, heard = () => {}, start } = this.options;
         const body = agentBody();
         const stream = await start(bootstrap(body)).catch((cause: unknown) => {
           throw noAgent(host, "", { cause });
         });
-        return await Link.open(stream, body, { host, heard, onEnd }, { timeoutMs: openingMs });
+        return await Link.open(stream, body, { host, heard, onEnd }, { timeoutMs: this.limits.openingMs });
       } catch (error) {
         if (attempt >= DIALS || this.closed || !isProviderError(error, "unreachable")) throw error;
       }

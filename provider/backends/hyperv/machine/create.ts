@@ -3,9 +3,9 @@ import { isProviderError, ProviderError } from "../../../core/errors.js";
 import type { HypervHost } from "../host.js";
 import { refuse } from "../refuse.js";
 import { removeFile } from "../requests/file.js";
-import { createMachine, pauseMachine, startMachine } from "../requests/machine.js";
+import { createMachine, pauseMachine, removeMachine, startMachine } from "../requests/machine.js";
 import type { MachineView } from "../view.js";
-import { examine, isOurs, machineNamed } from "./examine.js";
+import { examine, isHalfMade, isOurs, machineNamed } from "./examine.js";
 import { readMark } from "./mark.js";
 import { stateOf } from "./read.js";
 import { claimantOf, resolveNics } from "./resolve.js";
@@ -45,6 +45,15 @@ function adopted(machines: readonly MachineView[], word: string): string {
 const earlier = async (host: HypervHost, wanted: MachineInputs): Promise<MachineView | undefined> =>
   (await host.view()).machines.find((m) => isOurs(m, wanted));
 
+/** What an attempt that was broken off left half-made is taken away: it has never run. */
+async function clear(host: HypervHost, wanted: MachineInputs, signal: AbortSignal): Promise<void> {
+  const halves = (await host.view()).machines.filter((m) => isHalfMade(m, wanted));
+  if (halves.length === 0) return;
+  await host.change(async () => {
+    for (const { id } of halves) await removeMachine(host.agent, id, { snapshots: false, files: [] }, { signal });
+  });
+}
+
 /**
  * Where another process was first, the host is looked at anew: what was declared is refused by its property then, and what
  * was chosen is chosen again.
@@ -55,6 +64,7 @@ async function make(
   step: Step,
   choices: number = CHOICES,
 ): Promise<MachineView> {
+  await clear(host, wanted, step.signal);
   refuse(await examine(host, wanted, undefined));
   const folder = (await host.facts()).hyperV?.machinePath;
   if (folder === undefined) throw new ProviderError("unsupported", "the host does not say where it keeps machines");

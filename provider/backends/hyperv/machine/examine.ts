@@ -4,13 +4,14 @@ import { showBytes } from "../../../core/units.js";
 import { checkUserData } from "../../../media/nocloud.js";
 import { diskAt } from "../disks.js";
 import type { HypervHost } from "../host.js";
-import { samePath } from "../paths.js";
+import { fileOf, parentOf, samePath } from "../paths.js";
 import { reasonOf } from "../refuse.js";
 import type { Inventory } from "../requests/host.js";
 import type { MachineView } from "../view.js";
 import { readMark } from "./mark.js";
 import { addressFault, NETWORK_HINT, switchOf } from "./resolve.js";
 import type { DeclaredDisk, DeclaredNic, MachineInputs, MachineObserved } from "./types.js";
+import { ownFolder } from "./write.js";
 
 type Wanted = Partial<MachineInputs>;
 
@@ -49,14 +50,25 @@ export async function examine(
   return problems;
 }
 
-/** Whether a machine is what an earlier attempt of the same owner made. */
-export const isOurs = (machine: MachineView, { owner, name }: Pick<MachineInputs, "owner" | "name">): boolean =>
-  machine.name === name && readMark(machine.notes).mark?.owner === owner;
+/** Whether a machine is what an earlier attempt of the same owner made, complete. */
+export function isOurs(machine: MachineView, { owner, name }: Pick<MachineInputs, "owner" | "name">): boolean {
+  const { mark } = readMark(machine.notes);
+  return machine.name === name && mark?.owner === owner && mark.making !== true;
+}
 
-/** What a creation goes on with, or takes over. */
+/** Whether a machine is what an attempt of the same owner left half-made: its notes say so, or are missing yet. */
+export function isHalfMade(machine: MachineView, { owner, name }: Pick<MachineInputs, "owner" | "name">): boolean {
+  if (machine.name !== name || machine.state !== "Off") return false;
+  if (machine.notes === "") return fileOf(parentOf(machine.path)) === ownFolder({ owner, name });
+  const { mark } = readMark(machine.notes);
+  return mark?.owner === owner && mark.making === true;
+}
+
+/** What a creation goes on with, makes anew, or takes over. */
 const earlier = ({ machines }: Inventory, { adopt, owner, name }: Wanted): MachineView | undefined => {
   if (adopt !== undefined) return machineNamed(machines, adopt);
-  return owner === undefined || name === undefined ? undefined : machines.find((m) => isOurs(m, { owner, name }));
+  if (owner === undefined || name === undefined) return undefined;
+  return machines.find((m) => isOurs(m, { owner, name }) || isHalfMade(m, { owner, name }));
 };
 
 function identityProblems({ machines }: Inventory, { adopt, name, owner }: Wanted): readonly Problem[] {
@@ -70,7 +82,7 @@ function identityProblems({ machines }: Inventory, { adopt, name, owner }: Wante
         ]
       : [];
   if (name === undefined || owner === undefined) return [];
-  const twins = machines.filter((m) => m.name === name);
+  const twins = machines.filter((m) => m.name === name && !isHalfMade(m, { owner, name }));
   return twins.length === 0 || twins.some((m) => isOurs(m, { owner, name }))
     ? []
     : [

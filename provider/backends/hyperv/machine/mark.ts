@@ -9,6 +9,8 @@ export interface MachineMark {
   readonly disks: readonly DiskMark[];
   readonly nics: readonly NicMark[];
   readonly seed?: SeedMark | undefined;
+  /** It is being made, or its making was broken off. */
+  readonly making?: true | undefined;
 }
 
 export interface DiskMark {
@@ -48,7 +50,7 @@ export const writeMark = (description: string | undefined, mark: MachineMark): s
 export function readMark(notes: string): { readonly text: string; readonly mark: MachineMark | undefined } {
   const { text, mark } = readNotes(notes);
   if (mark === undefined || typeof mark["owner"] !== "string") return { text, mark: undefined };
-  const { guest, tags, seed } = mark;
+  const { guest, tags, seed, making } = mark;
   return {
     text,
     mark: {
@@ -61,6 +63,7 @@ export function readMark(notes: string): { readonly text: string; readonly mark:
         isFields(seed) && typeof seed["path"] === "string" && typeof seed["digest"] === "string"
           ? { path: seed["path"], digest: seed["digest"] }
           : undefined,
+      ...(making === true ? { making } : {}),
     },
   };
 }

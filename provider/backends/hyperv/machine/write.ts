@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { joined } from "../paths.js";
 import type { Memory, NewDrive, NewMachine, NewNic, Settings, Sole, Vlan } from "../requests/machine.js";
 import { cdPlaces, type PlacedDisk, placed } from "./layout.js";
@@ -75,6 +76,16 @@ export const soleOf = (name: string, nics: readonly NicMark[]): Sole => ({
   nics: nics.map(({ mac, switchId, address }) => ({ mac, switchId, address: address?.address })),
 });
 
+/**
+ * The name of the folder around a machine's own. It says whose the machine is before its notes can: Hyper-V makes a
+ * machine in a folder, and takes notes only afterwards.
+ */
+export const ownFolder = ({ owner, name }: Pick<MachineInputs, "owner" | "name">): string =>
+  `crossvisor-${createHash("sha256")
+    .update(JSON.stringify([owner, name]))
+    .digest("hex")
+    .slice(0, 12)}`;
+
 /** All of a new machine, for one request. `folder` is where the host keeps machines. */
 export function newMachine(machine: Resolved, folder: string): NewMachine {
   const { inputs, disks, nics, seed } = machine;
@@ -82,9 +93,10 @@ export function newMachine(machine: Resolved, folder: string): NewMachine {
   const cds = cdPlaces(generation);
   return {
     sole: soleOf(inputs.name, nics),
+    begun: writeMark(undefined, { ...markOf(machine), making: true }),
     name: inputs.name,
     generation,
-    path: folder,
+    path: joined(folder, ownFolder(inputs)),
     ...settingsOf(machine),
     stopAction: "ShutDown",
     startDelay: 0,

@@ -26,7 +26,7 @@ export const growDisk = (agent: Agent, path: string, size: number, waiting?: Wai
   work(agent, "vhd.resize", { path, size }, disk, waiting);
 
 /**
- * Deletes exactly this file; whether it was there. `busy` when a machine, a checkpoint or another disk needs it: those
+ * Deletes exactly this file, and the mark that says whose it is; whether it was there. `busy` when a machine, a checkpoint or another disk needs it: those
  * are looked for on all machines, beside the file and in `folders`.
  */
 export const removeDisk = async (agent: Agent, path: string, folders: readonly string[], waiting?: Waiting) =>

@@ -68,6 +68,8 @@ export interface Sole {
 
 export interface NewMachine extends Settings, Processor {
   readonly sole: Sole;
+  /** Notes of the machine until it is complete. */
+  readonly begun?: string | undefined;
   readonly name: string;
   readonly generation: 1 | 2;
   /** Folder in which Hyper-V makes one of the machine's name. */
@@ -124,6 +126,7 @@ export const getMachine = async (agent: Agent, id: string, waiting?: Waiting): P
 export const createMachine = (agent: Agent, wanted: NewMachine, waiting?: Waiting): Promise<MachineView> => {
   const args = {
     sole: sole(wanted.sole),
+    begun: wanted.begun,
     name: wanted.name,
     generation: wanted.generation,
     path: wanted.path,

@@ -109,7 +109,7 @@ function Copy-CvFile($Arguments) {
     $path = $Arguments.path
     if ([IO.File]::Exists($path)) { Stop-Cv 'FileExists' @{ path = $path } }
     New-CvFolder ([IO.Path]::GetDirectoryName($path))
-    $part = "$path.part-$([guid]::NewGuid().ToString('n'))"
+    $part = "$path.part"
     try {
         # Copy-Item clones blocks where the file system can.
         Copy-Item -LiteralPath $Arguments.source -Destination $part -ErrorAction Stop

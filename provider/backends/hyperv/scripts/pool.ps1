@@ -15,13 +15,12 @@ function Get-CvPoolEntry([string] $Path) {
     return [IO.Path]::Combine((Get-CvPoolList), [BitConverter]::ToString($bytes).Replace('-', '').Substring(0, 32) + '.txt')
 }
 
-# In one step, so that a reader sees a whole mark or none.
+# In one step, so that a reader sees the old mark or the new one. What an attempt that was broken off left is written over.
 function Set-CvText([string] $Path, [string] $Text) {
     New-CvFolder ([IO.Path]::GetDirectoryName($Path))
-    $part = "$Path.part-$([guid]::NewGuid().ToString('n'))"
+    $part = "$Path.part"
     [IO.File]::WriteAllText($part, $Text)
-    if ([IO.File]::Exists($Path)) { [IO.File]::Delete($Path) }
-    [IO.File]::Move($part, $Path)
+    if ([IO.File]::Exists($Path)) { [IO.File]::Replace($part, $Path, [NullString]::Value) } else { [IO.File]::Move($part, $Path) }
 }
 
 # All pools: the folder that Hyper-V takes for disks, and those of the list.
@@ -75,7 +74,8 @@ function New-CvPool($Arguments) {
     return (Get-CvPool $Arguments)
 }
 
-# Takes it from the list and its mark away, and the folder when it is asked for and holds nothing then.
+# Takes its mark away and it from the list, and the folder when it is asked for and holds nothing then. The list comes last:
+# what is broken off before is a pool still, which the next attempt removes.
 $CvRequests['pool.remove'] = @{ Function = 'Remove-CvPool'; Beside = $true }
 function Remove-CvPool($Arguments) {
     $path = $Arguments.path
@@ -86,9 +86,9 @@ function Remove-CvPool($Arguments) {
     }
     $entry = Get-CvPoolEntry $path
     $removed = [IO.File]::Exists($entry)
-    Remove-CvFile $entry
-    Remove-CvFile (Get-CvMarkPath $path $CvPoolMark)
     if ($Arguments.folder -and [IO.Directory]::Exists($path)) { [IO.Directory]::Delete($path, $true) }
+    Remove-CvFile (Get-CvMarkPath $path $CvPoolMark)
+    Remove-CvFile $entry
     return @{ removed = $removed }
 }
 

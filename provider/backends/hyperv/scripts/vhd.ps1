@@ -117,16 +117,20 @@ function Get-CvUses([string] $Path, $Folders) {
     return $uses
 }
 
-# Deletes one file, if nobody needs it. A file that is not there is gone.
+# Deletes one file, if nobody needs it, and the mark that says whose it is before it: a mark without a file would make the
+# next file of that name ours. A file that is not there is gone.
 $CvRequests['vhd.remove'] = @{ Function = 'Remove-CvDisk'; Beside = $true }
 function Remove-CvDisk($Arguments) {
     $path = $Arguments.path
-    if (-not [IO.File]::Exists($path)) { return @{ removed = $false } }
-    $uses = Get-CvUses $path $Arguments.folders
-    if ($null -ne $uses.machine) { Stop-Cv 'VhdInUse' @{ path = $path; machine = $uses.machine } }
-    if ($null -ne $uses.child) { Stop-Cv 'VhdHasChild' @{ path = $path; child = $uses.child } }
+    $there = [IO.File]::Exists($path)
+    if ($there) {
+        $uses = Get-CvUses $path $Arguments.folders
+        if ($null -ne $uses.machine) { Stop-Cv 'VhdInUse' @{ path = $path; machine = $uses.machine } }
+        if ($null -ne $uses.child) { Stop-Cv 'VhdHasChild' @{ path = $path; child = $uses.child } }
+    }
+    [void] (Set-CvFileMark @{ path = $path; mark = $null })
     Remove-CvFile $path
-    return @{ removed = $true }
+    return @{ removed = $there }
 }
 
 $CvRequests['vhd.uses'] = @{ Function = 'Get-CvDiskUses' }

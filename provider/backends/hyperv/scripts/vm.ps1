@@ -24,7 +24,8 @@ function Get-CvOneVm($Arguments) {
 }
 
 # Makes a machine with all its parts, off. When a part fails nothing of it is left: disks are not its own and stay. Others
-# see what is its own alone as soon as they may look: its name and notes come first.
+# see what is its own alone as soon as they may look: its name and notes come first. These say that it is being made; those
+# that come last do not, so a machine that has them is complete.
 $CvRequests['vm.create'] = @{ Function = 'New-CvVm'; Beside = $true }
 function New-CvVm($Arguments) {
     $done = $false
@@ -35,7 +36,7 @@ function New-CvVm($Arguments) {
         try {
             Assert-CvSole '' $Arguments.sole
             $machine = Hyper-V\New-VM -Name $Arguments.name -Generation $Arguments.generation -MemoryStartupBytes ([long] $Arguments.memory.startup) -Path $Arguments.path -NoVHD -ErrorAction Stop
-            Set-CvSettings $machine $Arguments
+            if ($null -ne $Arguments.begun) { Hyper-V\Set-VM -VM $machine -Notes $Arguments.begun -ErrorAction Stop }
         }
         finally { Exit-CvGate $gate }
         # What Hyper-V adds by itself.
@@ -54,6 +55,7 @@ function New-CvVm($Arguments) {
             Set-CvFirmware $machine $Arguments.firmware
             if ($Arguments.tpm) { Set-CvTpm $machine $true }
         }
+        Set-CvSettings $machine $Arguments
         $facts = Get-CvVmFacts $machine.Id
         $done = $true
     }
@@ -214,8 +216,8 @@ function Get-CvPart($Machine, [string] $Sort, [string] $Id) {
     Stop-Cv 'NoPart' @{ machine = $Machine.Name; id = $Id }
 }
 
-# Removes a machine that does not run, its folder when it is empty then, and the files that are named: its disks stay
-# unless they are among these.
+# Removes a machine that does not run, the folders that were made for it when they are empty then, and the files that are
+# named: its disks stay unless they are among these.
 $CvRequests['vm.remove'] = @{ Function = 'Remove-CvVm'; Beside = $true }
 function Remove-CvVm($Arguments) {
     $machine = Find-CvVm $Arguments.id
@@ -230,6 +232,8 @@ function Remove-CvVm($Arguments) {
     foreach ($file in $Arguments.files) { Remove-CvFile $file }
     Hyper-V\Remove-VM -VM (Get-CvVm $Arguments.id) -Force -Confirm:$false -ErrorAction Stop
     Remove-CvEmptyFolder $path
+    $parent = [string] [IO.Path]::GetDirectoryName($path)
+    if ([IO.Path]::GetFileName($parent) -like 'crossvisor-*') { Remove-CvEmptyFolder $parent }
     return @{ removed = $true }
 }
 

@@ -1,0 +1,57 @@
+import { readdirSync } from "node:fs";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { drivers } from "../../provider/backends/hyperv/index.js";
+import { createMachine } from "../../provider/backends/hyperv/requests/machine.js";
+import { Engine } from "../../provider/core/engine.js";
+import type { Kind } from "../../provider/core/kind.js";
+import { type KindName, kinds } from "../../provider/kinds/index.js";
+import { hypervMissing, withHyperv } from "../hosts/hyperv/host.js";
+import { type Lab, openLab, refusalOf } from "./lab.js";
+
+type Words = Readonly<Record<string, unknown>>;
+
+describe.skipIf(hypervMissing() !== undefined)(withHyperv("what was broken off on a Hyper-V host"), () => {
+  let lab: Lab;
+  beforeAll(async () => {
+    lab = await openLab();
+  });
+  afterAll(() => lab?.close());
+
+  const create = (kind: KindName, words: Words) => {
+    const engine = new Engine(kinds[kind] as Kind, drivers[kind] as never, { name: "hv", connection: lab.host });
+    const step = { report: () => undefined, signal: new AbortController().signal };
+    return engine.create(engine.check({ owner: "p/s", ...words }).inputs, step);
+  };
+  const machineFolders = () => readdirSync(lab.simulated.path("C:\\ProgramData\\Microsoft\\Windows\\Hyper-V"));
+
+  test("a machine that was half-made when PowerShell died is made anew, and nothing of it is left", async () => {
+    const disk = await create("Volume", { name: "d", size: "4MiB" });
+    const words = { name: "web", memory: "64MiB", disks: [{ volume: disk.outputs["path"] }], powerState: "stopped" };
+    for (const command of ["New-VM", "Add-VMHardDiskDrive"]) {
+      await lab.simulated.faults([{ command, moment: "after", exit: true }]);
+      expect(await refusalOf(create("VirtualMachine", words))).toMatchObject({ code: "dropped" });
+    }
+    await lab.simulated.faults([]);
+    const made = await create("VirtualMachine", words);
+    const { machines } = await lab.host.view();
+    expect(machines.map(({ id }) => id)).toEqual([made.id]);
+    expect(machines[0]?.disks).toHaveLength(1);
+    expect(machineFolders()).toHaveLength(1);
+  });
+
+  test("a machine without notes that somebody else made stays, and its name is refused", async () => {
+    const parts = { disks: [], dvds: [], nics: [], tpm: false };
+    const path = "C:\\ProgramData\\Microsoft\\Windows\\Hyper-V";
+    await createMachine(lab.host.agent, {
+      sole: { name: "theirs", nics: [] },
+      name: "theirs",
+      generation: 2,
+      path,
+      memory: { startup: 2 ** 26 },
+      ...parts,
+    });
+    expect(await refusalOf(create("VirtualMachine", { name: "theirs", memory: "64MiB" }))).toMatchObject({
+      fact: expect.stringContaining("belongs to somebody else"),
+    });
+  });
+});
