@@ -9,7 +9,7 @@ import { descendants, endAll, killPulumi, type Process, providersOf } from "../p
 import type { Outcome } from "../pulumi/run.js";
 import { openStack, type Stack } from "../pulumi/stack.js";
 import { type Inventory, inventory } from "./inventory.js";
-import { type Driver, powerOff, wipe } from "./lab.js";
+import { type Driver, powerOff, wipe } from "./libvirt-lab.js";
 import { FaultProxy } from "./proxy.js";
 
 const QUIETLY = ["--non-interactive", "--color=never"];

@@ -3,7 +3,7 @@ import { missing } from "../scale/lab.js";
 import { CliLab } from "./cli-lab.js";
 import { afresh, cliTrial, legsOf, type Measured, measure } from "./cli-trial.js";
 import { CLI_FAULTS } from "./faults.js";
-import type { Driver } from "./lab.js";
+import type { Driver } from "./libvirt-lab.js";
 import { random, sample, seed, whole } from "./schedule.js";
 
 /** How many of the legs a sampled run tries, each with one fault. */

@@ -46,6 +46,42 @@ export const CLI_FAULTS = [
 
 export type CliFault = (typeof CLI_FAULTS)[number];
 
+/** What a proxy before a libvirt daemon can do. */
+export type LibvirtFault = Fault | SshFault | CliFault;
+
+/** What can go wrong at one request to the agent of a Hyper-V host, or at one packet of an upload to it. */
+export const REQUEST_FAULTS = [
+  // The connection ends, and the host never hears the request.
+  "cut before",
+  // The host did it, and the connection ends before its answer.
+  "cut after",
+  "half a call",
+  "half an answer",
+  // The host refuses: with one of several errors of Windows, or of its file server, which says so of a full disk.
+  "refusal",
+  "no answer",
+  "silence",
+  "process killed before",
+  "process killed after",
+  "^C",
+  // The program on the host is killed somewhere in its work: another moment at each request.
+  "agent killed",
+] as const;
+
+/** What can go wrong at one command that changes something on a Hyper-V host, of which a request takes many. */
+export const COMMAND_FAULTS = [
+  // The agent is killed before the command, or after it.
+  "killed before a command",
+  "killed after a command",
+  // The command fails, because the host's disk is full.
+  "disk full",
+] as const;
+
+export type RequestFault = (typeof REQUEST_FAULTS)[number];
+export type CommandFault = (typeof COMMAND_FAULTS)[number];
+
+export type AnyFault = LibvirtFault | RequestFault | CommandFault;
+
 /** Errors that a daemon may answer any call with: numbers of libvirt (`virErrorNumber`) and a text. */
 export const REFUSALS = [
   { code: 1, message: "internal error: injected" },

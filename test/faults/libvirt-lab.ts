@@ -6,9 +6,11 @@ import { domains } from "../../provider/backends/libvirt/rpc/procedures/domain.j
 import type { Limits } from "../../provider/backends/libvirt/rpc/session.js";
 import { localTransport } from "../../provider/transports/local.js";
 import { type LibvirtHost, startLibvirtd } from "../hosts/libvirtd.js";
+import type { LibvirtFault } from "./faults.js";
 import { type Inventory, inventory } from "./inventory.js";
+import type { Lab } from "./lab.js";
 import { FaultProxy } from "./proxy.js";
-import { type Declared, ProviderProcess, Stack } from "./pulumi.js";
+import { ProviderProcess, Stack } from "./pulumi.js";
 import { type SshWay, sshWay } from "./ssh.js";
 
 /** Short, so that what never answers is given up soon; long enough for what a busy machine does. */
@@ -24,29 +26,13 @@ export const IMPATIENT: Limits = {
 
 export type Driver = "qemu:///system" | "test:///default";
 
-/** A private libvirtd with a proxy before it, and one stack of resources on it. */
-export interface Lab {
+/** A private libvirtd with a proxy before it. */
+export interface LibvirtLab extends Lab {
   readonly driver: Driver;
   readonly daemon: LibvirtHost;
-  readonly proxy: FaultProxy;
-  readonly stack: Stack;
-  /** The daemon without the proxy. */
-  readonly session: Session;
-  /** The process that the faults hit. */
-  process(limits?: Limits): ProviderProcess;
-  /** Another one that nothing happens to, for one step. */
-  calmly<T>(step: (process: ProviderProcess) => Promise<T>): Promise<T>;
-  /** The daemon runs, and the ways to it work. */
-  heal(): Promise<void>;
-  inventory(): Promise<Inventory>;
-  /** Pulls the plug of machines, so that nobody waits for guests that are to be deleted. */
-  powerOff(): Promise<void>;
-  /** Takes away all that was not there at first, whatever the drivers think of it, and forgets the state. */
-  wipe(): Promise<void>;
-  close(): Promise<void>;
 }
 
-export async function openLab(driver: Driver, over: "socket" | "ssh" = "socket"): Promise<Lab> {
+export async function openLibvirtLab(driver: Driver, over: "socket" | "ssh"): Promise<LibvirtLab> {
   const daemon = await startLibvirtd();
   const session = new Session({ uri: driver, dial: () => localTransport().connect(daemon.socket) });
   await session.call(domains.list, { flags: 0 });
@@ -78,13 +64,19 @@ export async function openLab(driver: Driver, over: "socket" | "ssh" = "socket")
   return {
     driver,
     daemon,
-    proxy,
+    faults: {
+      arm: async (wanted) => proxy.arm(wanted?.fault as LibvirtFault | undefined, wanted?.at),
+      points: async () => {
+        const points = [...proxy.points];
+        return () => points;
+      },
+      fired: async () => proxy.fired !== undefined,
+    },
     get stack() {
       return stack.now;
     },
-    session,
-    process: (limits = IMPATIENT) => {
-      current = made(limits);
+    process: (patience) => {
+      current = made(patience === "patient" ? {} : IMPATIENT);
       return current;
     },
     calmly: async (step) => {
@@ -102,6 +94,7 @@ export async function openLab(driver: Driver, over: "socket" | "ssh" = "socket")
       ssh?.heal();
     },
     inventory: look,
+    file: (path) => (driver === "qemu:///system" ? path : undefined),
     powerOff: () => powerOff(session, first),
     wipe: async () => {
       await powerOff(session, first);
@@ -152,6 +145,3 @@ export async function wipe(session: Session, first: Inventory): Promise<void> {
   for (const secret of await session.call(secrets.list, { flags }).catch(() => []))
     await session.call(secrets.undefine, { secret });
 }
-
-/** A program and the names in it. */
-export const namesOf = (program: readonly Declared[]): readonly string[] => program.map(({ name }) => name);

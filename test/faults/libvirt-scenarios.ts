@@ -1,7 +1,6 @@
 import type { Fields } from "../../provider/core/values.js";
-import type { Driver, Lab } from "./lab.js";
-import { fill, intact } from "./patterns.js";
-import type { Declared } from "./pulumi.js";
+import type { Driver } from "./libvirt-lab.js";
+import { keeping, machine, network, pool, scenariosOn, volume } from "./scenarios.js";
 import type { Scenario } from "./trial.js";
 
 /** What a host has to lend to a program. */
@@ -12,24 +11,6 @@ export interface Ground {
   /** A qcow2 image and a raw one, of several pieces each. */
   readonly images: { readonly qcow2: string; readonly raw: string };
 }
-
-export const groundOf = (lab: Lab, images: Ground["images"]): Ground => ({
-  driver: lab.driver,
-  pools: lab.daemon.pools,
-  images,
-});
-
-const declare =
-  (kind: Declared["kind"]) =>
-  (name: string, words: Fields | Declared["words"] = {}): Declared => ({
-    kind,
-    name,
-    words: typeof words === "function" ? words : () => words,
-  });
-const pool = declare("StoragePool");
-const network = declare("Network");
-const volume = declare("Volume");
-const machine = declare("VirtualMachine");
 
 const place = ({ pools }: Ground, words: Fields = {}) => pool("pool", { path: `${pools}/pool`, ...words });
 const lan = (name: string, third: number, words: Fields = {}) =>
@@ -52,20 +33,6 @@ const web = (
     cloudInit: { userData: "#!/bin/true" },
     ...words,
   }));
-
-const keeping = { fill, intact } satisfies Partial<Scenario>;
-
-/** Makes scenarios of one kind over the same base. */
-const scenariosOn =
-  (kind: string, base: readonly Declared[], more: Partial<Scenario> = {}) =>
-  (title: string, from: readonly Declared[], to: readonly Declared[], op: Scenario["op"] = "up"): Scenario => ({
-    title: `${kind}: ${title}`,
-    base,
-    from,
-    to,
-    op,
-    ...more,
-  });
 
 /** Machines, on any driver: with a disk, an interface and a first-boot CD. */
 function machines(g: Ground): readonly Scenario[] {
@@ -156,7 +123,7 @@ const growing = (g: Ground): Scenario => ({
   ...keeping,
 });
 
-export const scenariosOf = (g: Ground): readonly Scenario[] => [
+export const libvirtScenarios = (g: Ground): readonly Scenario[] => [
   ...machines(g),
   ...networks(),
   ...(g.driver === "qemu:///system" ? [plugged(g)] : []),

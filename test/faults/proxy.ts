@@ -12,7 +12,7 @@ import {
   Status,
 } from "../../provider/backends/libvirt/rpc/wire.js";
 import { encoded, frameOf } from "../rpc/scripted-peer.js";
-import { type CliFault, type Fault, REFUSALS, type SshFault } from "./faults.js";
+import { type LibvirtFault, REFUSALS } from "./faults.js";
 import { nameOf } from "./names.js";
 
 /** What the proxy cannot do by itself. */
@@ -30,8 +30,6 @@ export interface Hooks {
   /** The connection to the SSH server is cut, or does not move any more. */
   ssh?(how: "cut" | "silence"): void;
 }
-
-type AnyFault = Fault | SshFault | CliFault;
 
 interface Way {
   readonly client: Socket;
@@ -54,7 +52,7 @@ export class FaultProxy {
   readonly points: string[] = [];
   /** The message that the fault happened at. */
   fired: string | undefined;
-  private fault: AnyFault | undefined;
+  private fault: LibvirtFault | undefined;
   private at = -1;
   private awaited: Awaited | undefined;
   private refusing = false;
@@ -80,7 +78,7 @@ export class FaultProxy {
   }
 
   /** Begins to count. With a fault: it happens at the message of that index, once. */
-  arm(fault?: AnyFault, at = -1): void {
+  arm(fault?: LibvirtFault, at = -1): void {
     this.points.length = 0;
     this.fired = undefined;
     this.fault = fault;
@@ -162,7 +160,7 @@ export class FaultProxy {
     }
   }
 
-  private readonly happenings: Readonly<Record<AnyFault, (way: Way, sent: Sent) => void>> = {
+  private readonly happenings: Readonly<Record<LibvirtFault, (way: Way, sent: Sent) => void>> = {
     "cut before": () => this.cut(),
     "half a call": ({ daemon }, { frame }) => {
       daemon.write(half(frame), () => this.cut());

@@ -1,41 +1,43 @@
 import { availableParallelism } from "node:os";
-import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { Fault, SshFault } from "./faults.js";
-import { type Driver, type Lab, openLab } from "./lab.js";
-import { makeImages } from "./patterns.js";
-import { type Ground, groundOf, scenariosOf } from "./scenarios.js";
+import type { AnyFault } from "./faults.js";
+import type { Lab } from "./lab.js";
 import { random, sample, seed, whole } from "./schedule.js";
 import { type Leg, measure, type Scenario, trial } from "./trial.js";
 
 /** One group of tests: each scenario of a host under its faults. */
 export interface Part {
-  readonly driver: Driver;
-  readonly over: "socket" | "ssh";
-  readonly faults: readonly (Fault | SshFault)[];
-  /** A sampled run: so many trials of each scenario, and which scenarios. */
-  readonly sampled: { readonly trials: number; readonly titles?: RegExp };
+  /** Opens a host of its own for each call. */
+  open(): Promise<Place>;
+  /** Of all scenarios. */
+  readonly titles: readonly string[];
+  readonly faults: readonly AnyFault[];
+  /** A sampled run: so many trials of each scenario, and which scenarios, or how many of them. */
+  readonly sampled: { readonly trials: number; readonly titles?: RegExp; readonly scenarios?: number };
+}
+
+/** A host for itself, with what can be done on it. */
+export interface Place {
+  readonly lab: Lab;
+  readonly scenarios: readonly Scenario[];
 }
 
 /** How many hosts try at once: most of a trial is waiting. A sample is too small to be worth a second one. */
 const HOSTS = whole ? 2 * availableParallelism() : 1;
 
-/** Titles are known before any host is. */
-const NOWHERE: Omit<Ground, "driver"> = { pools: "", images: { qcow2: "", raw: "" } };
-
-export function part(name: string, { driver, over, faults, sampled }: Part): void {
+export function part(name: string, { open, titles, faults, sampled }: Part): void {
   describe(`${name}, ${whole ? "whole" : `sampled with the seed ${seed}`}`, () => {
     let places: readonly Place[] = [];
     const tally = new Map<string, number>();
     beforeAll(async () => {
-      places = await Promise.all(Array.from({ length: HOSTS }, () => openPlace(driver, over)));
+      places = await Promise.all(Array.from({ length: HOSTS }, () => open()));
     });
     afterAll(async () => {
       report(name, tally);
       await Promise.all(places.map(({ lab }) => lab.close()));
     });
-    const known = scenariosOf({ ...NOWHERE, driver }).map(({ title }) => title);
-    test.each(known.filter((title) => whole || (sampled.titles?.test(title) ?? true)))(
+    const wanted = titles.filter((title) => whole || (sampled.titles?.test(title) ?? true));
+    test.each(whole ? wanted : sample(wanted, sampled.scenarios ?? wanted.length, random(`${seed} ${name}`)))(
       "%s",
       async (title) => {
         const count = whole ? Number.POSITIVE_INFINITY : sampled.trials;
@@ -46,17 +48,6 @@ export function part(name: string, { driver, over, faults, sampled }: Part): voi
       7_200_000,
     );
   });
-}
-
-/** A host for itself, with what programs need of it. */
-interface Place {
-  readonly lab: Lab;
-  readonly ground: Ground;
-}
-
-async function openPlace(driver: Driver, over: Part["over"]): Promise<Place> {
-  const lab = await openLab(driver, over);
-  return { lab, ground: groundOf(lab, await makeImages(join(lab.daemon.root, "images"))) };
 }
 
 interface Extent {
@@ -75,7 +66,7 @@ interface Stage {
 /** One trial; `leg` counts there and back. */
 interface Chosen {
   readonly leg: number;
-  readonly fault: Fault | SshFault;
+  readonly fault: AnyFault;
   readonly at: number;
 }
 
@@ -85,7 +76,7 @@ async function trials(places: readonly Place[], title: string, extent: Extent): 
   const [first] = stages;
   if (first === undefined) throw new Error("no host");
   const all = first.legs.flatMap(({ points }, leg) =>
-    extent.faults.flatMap((fault) => points.map((_, at): Chosen => ({ leg, fault, at }))),
+    extent.faults.flatMap((fault) => points(fault).map((_, at): Chosen => ({ leg, fault, at }))),
   );
   const turns = inTurns(sample(all, extent.count, random(`${seed} ${first.lab.driver} ${title}`))).values();
   if (whole) process.stdout.write(`${title}: ${all.length} trials on ${places.length} hosts\n`);
@@ -97,8 +88,8 @@ async function trials(places: readonly Place[], title: string, extent: Extent): 
   return failed;
 }
 
-async function staged({ lab, ground }: Place, title: string): Promise<Stage> {
-  const scenario = scenariosOf(ground).find((s) => s.title === title);
+async function staged({ lab, scenarios }: Place, title: string): Promise<Stage> {
+  const scenario = scenarios.find((s) => s.title === title);
   if (scenario === undefined) throw new Error("no such scenario");
   await lab.wipe();
   const ways = [[scenario.from, scenario.to] as const];
@@ -125,7 +116,7 @@ async function tried(
     count(`${fault}: failed`);
     await lab.heal();
     await lab.wipe();
-    return [`${fault} at ${at} (${way.points[at]}) ${leg === 0 ? "there" : "back"}: ${told(error)}`];
+    return [`${fault} at ${at} (${way.points(fault)[at]}) ${leg === 0 ? "there" : "back"}: ${told(error)}`];
   }
 }
 

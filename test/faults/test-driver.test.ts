@@ -1,7 +1,7 @@
 import { describe, test } from "vitest";
 import { requirements } from "../hosts/requirements.js";
 import { FAULTS } from "./faults.js";
-import { part } from "./suite.js";
+import { libvirtPart } from "./libvirt-part.js";
 
 const missing = requirements();
 /** What the test driver has is in the memory of its daemon: it does not survive it. */
@@ -9,4 +9,10 @@ const faults = FAULTS.filter((fault) => !fault.startsWith("daemon"));
 
 if (missing !== undefined)
   describe("faults on the test driver", () => test.skip(`needs a libvirt host: ${missing}`, () => undefined));
-else part("faults on the test driver", { driver: "test:///default", over: "socket", faults, sampled: { trials: 2 } });
+else
+  libvirtPart("faults on the test driver", {
+    driver: "test:///default",
+    over: "socket",
+    faults,
+    sampled: { trials: 2 },
+  });

@@ -1,8 +1,6 @@
 import { expect } from "vitest";
-import type { Limits } from "../../provider/backends/libvirt/rpc/session.js";
-import type { Fault, SshFault } from "./faults.js";
-import type { Inventory } from "./inventory.js";
-import { type Lab, namesOf } from "./lab.js";
+import type { AnyFault } from "./faults.js";
+import { type Lab, namesOf, type Points } from "./lab.js";
 import type { Declared } from "./pulumi.js";
 
 /** One operation that faults happen to. */
@@ -28,10 +26,9 @@ export interface Leg {
   readonly from: readonly Declared[];
   readonly to: readonly Declared[];
   readonly op: Scenario["op"];
-  readonly points: readonly string[];
-  /** What the host has before and afterwards. */
-  readonly before: Inventory;
-  readonly after: Inventory;
+  readonly points: Points;
+  /** What the host has afterwards. */
+  readonly after: unknown;
 }
 
 export type Ended = "survived" | "not reached";
@@ -62,21 +59,20 @@ export async function measure(
 ): Promise<Leg> {
   const { op } = scenario;
   await bring(lab, scenario, from);
-  const before = await lab.inventory();
-  lab.proxy.arm();
-  await carryOut(lab, scenario, { to, op }, {});
-  const points = [...lab.proxy.points];
+  await lab.faults.arm();
+  await carryOut(lab, scenario, { to, op }, "patient");
+  const points = await lab.faults.points();
   const after = await lab.inventory();
-  return { from, to, op, points, before, after };
+  return { from, to, op, points, after };
 }
 
 async function carryOut(
   lab: Lab,
   { base }: Scenario,
   { to, op }: Pick<Leg, "to" | "op">,
-  limits?: Limits,
+  patience: "patient" | "impatient",
 ): Promise<void> {
-  const process = lab.process(limits);
+  const process = lab.process(patience);
   try {
     if (op === "up") await lab.stack.up(process, [...base, ...to]);
     else await lab.stack.refresh(process);
@@ -90,17 +86,17 @@ export async function trial(
   lab: Lab,
   scenario: Scenario,
   leg: Leg,
-  { fault, at }: { readonly fault: Fault | SshFault; readonly at: number },
+  { fault, at }: { readonly fault: AnyFault; readonly at: number },
 ): Promise<Ended> {
   await bring(lab, scenario, leg.from);
   const program = [...scenario.base, ...leg.to];
   const had = lab.stack.names.filter((name) => namesOf(program).includes(name));
-  lab.proxy.arm(fault, at);
-  const failure = await carryOut(lab, scenario, leg).then(
+  await lab.faults.arm({ fault, at, point: leg.points(fault)[at] ?? "" });
+  const failure = await carryOut(lab, scenario, leg, "impatient").then(
     () => undefined,
     (error: unknown) => error,
   );
-  const fired = lab.proxy.fired;
+  const fired = await lab.faults.fired();
   await lab.heal();
   if (failure !== undefined) understandable(failure);
   expect(lab.stack.names, "what exists stays in the state").toEqual(expect.arrayContaining([...had]));
@@ -112,7 +108,7 @@ export async function trial(
   await lab.calmly((process) => lab.stack.up(process, program));
   await converged(lab, scenario, leg);
   await scenario.intact?.(lab, had);
-  return fired === undefined ? "not reached" : "survived";
+  return fired ? "survived" : "not reached";
 }
 
 /** The host has exactly what is declared, the data is as it was, and nothing is left to do. */

@@ -54,6 +54,10 @@ export interface HypervHost {
   set(changes: Partial<Omit<Settings, "times">> & { readonly times?: Partial<Times> }): Promise<void>;
   /** What goes wrong from now on, in place of what was said before. */
   faults(faults: readonly Fault[]): Promise<void>;
+  /** How many calls one of the present faults has let pass or hit, by its place among them. */
+  met(fault: number): Promise<number>;
+  /** Takes away all that was made: machines, disks, switches, files. Nobody may be at work on the host. */
+  reset(): Promise<void>;
   /** Fetches a page from inside the network of a host that boots guests. @throws without an answer within 10 seconds. */
   get(url: string): Promise<string>;
   /** Cuts all connections without a goodbye. */
@@ -113,6 +117,20 @@ const firstState = ({ adapters }: Settings): string => {
   return `${randomUUID()}\n${lines.join("")}${record("address/4/203.0.113.10", address)}`;
 };
 
+const machines = "C/ProgramData/Microsoft/Windows/Hyper-V";
+const disks = "C/Users/Public/Documents/Hyper-V/Virtual Hard Disks";
+
+/** Nothing is made yet. */
+const empty = async (root: string, settings: Settings): Promise<void> => {
+  const system = new Set(["Windows", "Users", "ProgramData"]);
+  const own = (await readdir(join(root, "C"))).filter((name) => !system.has(name));
+  for (const folder of [...own.map((name) => join("C", name)), "C/ProgramData", disks])
+    await rm(join(root, folder), { recursive: true, force: true });
+  for (const folder of [machines, disks]) await mkdir(join(root, folder), { recursive: true });
+  await put(join(root, ".sim/state.new"), firstState(settings));
+  await rename(join(root, ".sim/state.new"), join(root, ".sim/state.log"));
+};
+
 /** What every session's processes find in their environment. */
 const environment = (root: string, engine: Engine, settings: Settings): Readonly<Record<string, string>> => ({
   CROSSVISOR_SIM_ROOT: root,
@@ -133,19 +151,13 @@ const environment = (root: string, engine: Engine, settings: Settings): Readonly
 });
 
 const furnish = async (root: string, engine: Engine, settings: Settings): Promise<void> => {
-  const folders = [
-    `${home}/AppData/Local/Temp`,
-    "C/Windows/Temp",
-    "C/ProgramData/Microsoft/Windows/Hyper-V",
-    ".sim/journal",
-  ];
-  for (const folder of [...folders, "C/Users/Public/Documents/Hyper-V/Virtual Hard Disks"])
-    await mkdir(join(root, folder), { recursive: true });
+  const folders = [`${home}/AppData/Local/Temp`, "C/Windows/Temp", ".sim/journal"];
+  for (const folder of folders) await mkdir(join(root, folder), { recursive: true });
   await furnishModules(root, settings);
+  await empty(root, settings);
   for (const [name, text] of Object.entries(programs(engine)))
     await put(join(root, "C/Windows/System32", name), `#!/bin/sh\n${text}\n`, 0o755);
   await put(join(root, ".sim/locks.txt"), "");
-  await put(join(root, ".sim/state.log"), firstState(settings));
   const node = [process.execPath, "--experimental-strip-types", "--no-warnings"];
   const shell = {
     engine: engine.path,
@@ -210,6 +222,8 @@ export const openHypervHost = async (options: HypervOptions = {}): Promise<Hyper
       journal: () => readJournal(root),
       set,
       faults: (faults) => set({ faults }),
+      met: async (fault) => Number(await readFile(join(root, `.sim/fault-${told + fault}`), "utf8").catch(() => "0")),
+      reset: () => empty(root, settings),
       get: async (url) => {
         if (service === undefined) throw new Error("this host boots no guests");
         return getFrom(service, url);
