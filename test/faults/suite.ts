@@ -79,7 +79,7 @@ async function trials(places: readonly Place[], title: string, extent: Extent): 
     extent.faults.flatMap((fault) => points(fault).map((_, at): Chosen => ({ leg, fault, at }))),
   );
   const turns = inTurns(sample(all, extent.count, random(`${seed} ${first.lab.driver} ${title}`))).values();
-  if (whole) process.stdout.write(`${title}: ${all.length} trials on ${places.length} hosts\n`);
+  tell(`${title}: ${all.length} trials on ${places.length} hosts`);
   const failed: string[] = [];
   const work = async (stage: Stage) => {
     for (const turn of turns) for (const chosen of turn) failed.push(...(await tried(stage, chosen, extent.tally)));
@@ -109,15 +109,24 @@ async function tried(
   const way = legs[leg] as Leg;
   const count = (what: string) => tally.set(what, (tally.get(what) ?? 0) + 1);
   try {
-    count(`${fault}: ${await trial(lab, scenario, way, { fault, at })}`);
+    const ended = await trial(lab, scenario, way, { fault, at });
+    count(`${fault}: ${ended}`);
+    tell(`${scenario.title}: ${fault} at ${at}: ${ended}`);
     if (scenario.once === true) await lab.wipe();
     return [];
   } catch (error) {
     count(`${fault}: failed`);
+    const failure = `${fault} at ${at} (${way.points(fault)[at]}) ${leg === 0 ? "there" : "back"}: ${told(error)}`;
+    tell(`${scenario.title}: ${failure}`);
     await lab.heal();
     await lab.wipe();
-    return [`${fault} at ${at} (${way.points(fault)[at]}) ${leg === 0 ? "there" : "back"}: ${told(error)}`];
+    return [failure];
   }
+}
+
+/** A whole run takes hours, and one that is broken off has said what it found. */
+function tell(line: string): void {
+  if (whole) process.stdout.write(`${line}\n`);
 }
 
 /** With what was found, where an assertion failed. */

@@ -1,4 +1,4 @@
-import type { Duplex } from "node:stream";
+import { Duplex } from "node:stream";
 import { afterAll, describe, expect, test } from "vitest";
 import { agentMissing, engine, withAgent } from "../../../../test/hosts/powershell.js";
 import { isProviderError, ProviderError } from "../../../core/errors.js";
@@ -148,6 +148,22 @@ describe("a host without the agent", () => {
       },
     });
     expect(await failure(down.request("ping", {}))).toMatchObject({ code: "unreachable", fact: "nobody answers" });
+    expect(dials).toBe(3);
+  });
+
+  test("a connection that is lost before the agent speaks is an unreachable host, and tried again", async () => {
+    let dials = 0;
+    const lost = agentWith({
+      start: async () => {
+        dials++;
+        const stream: Duplex = new Duplex({
+          read: () => undefined,
+          write: () => stream.destroy(new ProviderError("dropped", "powershell.exe ended without a status")),
+        });
+        return stream.on("error", () => undefined);
+      },
+    });
+    expect(await failure(lost.request("ping", {}))).toMatchObject({ code: "unreachable" });
     expect(dials).toBe(3);
   });
 });

@@ -139,7 +139,7 @@ export function noAgent(
 ): ProviderError {
   const inner = cause instanceof ProviderError ? cause : undefined;
   if (inner !== undefined && !["not-found", "failed", "dropped"].includes(inner.code)) return inner;
-  if (inner?.code === "dropped" && noise === "" && inner.cause !== undefined) return notReached(inner);
+  if (inner?.code === "dropped" && noise === "") return notReached(inner);
   const heard = noise.trim().split("\n").at(-1) ?? "";
   const said = inner === undefined || inner.code === "dropped" ? heard : inner.fact;
   const fact = `${host} does not start Windows PowerShell${timedOut ? " in time" : ""}`;

@@ -171,8 +171,9 @@ export class Link {
     if (this.over !== undefined) return;
     clearInterval(this.ping);
     this.over = cause instanceof ProviderError ? cause : ended(cause);
-    for (const [id, waiting] of this.waiting)
-      waiting.reject(id === 0 ? noAgent(this.host, this.noise, { cause: this.over }) : lost(this.over));
+    // A program that ended by itself never was the agent. What the stream failed with may be the way's fault.
+    const never = () => noAgent(this.host, this.noise, { cause: cause && this.over });
+    for (const [id, waiting] of this.waiting) waiting.reject(id === 0 ? never() : lost(this.over));
     this.waiting.clear();
     this.onEnd();
   }
