@@ -15,7 +15,8 @@ else
   part("faults on Hyper-V", {
     titles: hypervScenarios({ qcow2: "", raw: "" }).map(({ title }) => title),
     faults: [...REQUEST_FAULTS, ...COMMAND_FAULTS],
-    sampled: { trials: 2, scenarios: 3 },
+    // Only those that were tried at length belong into every run; `tools/faults` tries all.
+    sampled: { trials: 2, titles: /^(StoragePool|Volume): create and delete$/ },
     open: async () => {
       const lab = await openHypervLab();
       const images = await makeImages(join(lab.simulated.root, "images"), ["0 64k", "3M 64k"]);
