@@ -40,7 +40,7 @@ const filled = (lab: Lab, names: readonly string[]) =>
     const entry = lab.stack.entry(name);
     const path = entry?.kind === "Volume" ? lab.file(String(entry.outputs["path"])) : undefined;
     if (path === undefined || ["copy", "overlay"].includes(name)) return [];
-    return [{ name, path, format: String(entry?.outputs["format"]) }];
+    return [{ name, path, format: path.endsWith(".vhdx") ? "vhdx" : "qcow2" }];
   });
 
 async function sameAsSource(lab: Lab): Promise<void> {
