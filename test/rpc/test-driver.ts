@@ -68,7 +68,9 @@ export const testDriver = (): void => {
       expect(await c.call(domains.isPersistent, { dom })).toBe(true);
       expect(await c.call(domains.snapshots, { dom, flags: 0 })).toEqual([]);
       const snapshot = { name: "none", dom };
-      expect(libvirtCode(await failure(c.call(domains.snapshotXml, { snapshot, flags: 0 })))).toBe(ErrorCode.noSnapshot);
+      expect(libvirtCode(await failure(c.call(domains.snapshotXml, { snapshot, flags: 0 })))).toBe(
+        ErrorCode.noSnapshot,
+      );
       expect(await c.call(domains.isUpdated, { dom })).toBe(false);
     });
 
