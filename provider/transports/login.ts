@@ -8,11 +8,11 @@ export interface SshUri {
   readonly host: string | undefined;
   readonly user: string | undefined;
   readonly port: number | undefined;
-  /** Private key file. */
+  /** Private key file of `keyfile=`, on the machine that runs the program. */
   readonly keyfile: string | undefined;
-  /** known_hosts file. */
+  /** known_hosts file of `known_hosts=`. */
   readonly knownHosts: string | undefined;
-  /** The host's key is not checked. */
+  /** `no_verify=1`: the host's key is not checked. */
   readonly noVerify: boolean;
 }
 

@@ -1,18 +1,10 @@
 import { ProviderError } from "../../core/errors.js";
+import type { SshUri } from "../../transports/login.js";
 
 /** A connection URI, understood. */
-export interface HostUri {
+export interface HostUri extends SshUri {
   /** `local`: PowerShell of this machine, which runs Windows. */
   readonly transport: "local" | "ssh";
-  readonly host: string | undefined;
-  readonly user: string | undefined;
-  readonly port: number | undefined;
-  /** Private key file of `keyfile=`, on the machine that runs the program. */
-  readonly keyfile: string | undefined;
-  /** known_hosts file of `known_hosts=`. */
-  readonly knownHosts: string | undefined;
-  /** `no_verify=1`: the host's key is not checked. */
-  readonly noVerify: boolean;
   /** Canonical spelling, without secrets: stands for the host in a state and leads back to it. */
   readonly identity: string;
 }

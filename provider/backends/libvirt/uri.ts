@@ -1,25 +1,19 @@
+import type { SshUri } from "../../transports/login.js";
 import { type Given, parseParameters } from "./uri-parameters.js";
 import { decoded, wrong } from "./uri-wrong.js";
 
 /** A connection URI, understood. */
-export interface HostUri {
+export interface HostUri extends SshUri {
   /** What the daemon is asked to open: `qemu:///system`, `test:///default`. */
   readonly driver: string;
   readonly transport: Way;
   /** `system`, `session` or a path of the test driver. */
   readonly path: string;
   readonly hypervisor: "qemu" | "test";
-  readonly host: string | undefined;
-  readonly user: string | undefined;
-  readonly port: number | undefined;
   /** Socket of the daemon, when it is not where libvirt puts it. */
   readonly socket: string | undefined;
   /** `mode=`: only the modular daemon's socket (`direct`), only the monolithic one's (`legacy`), or both in turn. */
   readonly mode: "auto" | "direct" | "legacy";
-  /** Private key file of `keyfile=`. */
-  readonly keyfile: string | undefined;
-  /** known_hosts file of `known_hosts=`. */
-  readonly knownHosts: string | undefined;
   /** `no_verify=1`: the host's key or certificate is not checked. */
   readonly noVerify: boolean;
   /** Folder of `pkipath=`: cacert.pem, clientcert.pem and clientkey.pem. */
