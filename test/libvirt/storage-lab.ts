@@ -43,6 +43,21 @@ export function worker(uri: string): Worker {
   };
 }
 
+/** Any number of workers on a host that is started later; `close` ends all of them. */
+export function workersOn(host: () => TestHost) {
+  const workers: Worker[] = [];
+  return {
+    start: (): Worker => {
+      const made = worker(host().uri);
+      workers.push(made);
+      return made;
+    },
+    close: async (): Promise<void> => {
+      for (const { host: open } of workers) await open.close();
+    },
+  };
+}
+
 export const silent = (): Omit<Step, "made"> => ({ report: () => undefined, signal: new AbortController().signal });
 
 type Declared<K extends "StoragePool" | "Volume"> = Parameters<Engine<(typeof kinds)[K], LibvirtHost>["create"]>[0];

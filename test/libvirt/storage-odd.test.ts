@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { LibvirtHost } from "../hosts/libvirt-host.js";
 import { requirements, startLibvirtd } from "../hosts/libvirtd.js";
-import { compare, declare, MiB, makeImages, silent, type Worker, worker } from "./storage-lab.js";
+import { compare, declare, MiB, makeImages, silent, type Worker, workersOn } from "./storage-lab.js";
 
 const reason = requirements();
 
@@ -11,19 +11,14 @@ describe.skipIf(reason !== undefined)(`storage in odd places${reason === undefin
   let host: LibvirtHost;
   let w: Worker;
   let images: Awaited<ReturnType<typeof makeImages>>;
-  const workers: Worker[] = [];
-  const start = (): Worker => {
-    const made = worker(host.uri);
-    workers.push(made);
-    return made;
-  };
+  const { start, close } = workersOn(() => host);
   beforeAll(async () => {
     host = await startLibvirtd();
     images = await makeImages(join(host.root, "images ü & 'b' %s"));
     w = start();
   });
   afterAll(async () => {
-    for (const { host: open } of workers) await open.close();
+    await close();
     await host?.stop();
   });
   const pool = (name: string, more: Record<string, unknown> = {}) =>

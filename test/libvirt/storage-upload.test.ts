@@ -21,7 +21,7 @@ import {
   taken,
   type Web,
   type Worker,
-  worker,
+  workersOn,
 } from "./storage-lab.js";
 
 const reason = requirements();
@@ -30,13 +30,8 @@ describe.skipIf(reason !== undefined)(`volumes from a source${reason === undefin
   let host: LibvirtHost;
   let folder: string;
   let images: Awaited<ReturnType<typeof makeImages>>;
-  const workers: Worker[] = [];
   const webs: Web[] = [];
-  const start = (): Worker => {
-    const made = worker(host.uri);
-    workers.push(made);
-    return made;
-  };
+  const { start, close } = workersOn(() => host);
   const web = async (...served: Parameters<typeof serve>): Promise<string> => {
     const made = await serve(...served);
     webs.push(made);
@@ -50,7 +45,7 @@ describe.skipIf(reason !== undefined)(`volumes from a source${reason === undefin
     await w.pools.create(declare("StoragePool", w, { name: "vols", path: folder }), silent());
   });
   afterAll(async () => {
-    for (const { host: open } of workers) await open.close();
+    await close();
     for (const made of webs) await made.close();
     await host?.stop();
   });

@@ -5,19 +5,14 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { pools } from "../../provider/backends/libvirt/rpc/index.js";
 import type { LibvirtHost } from "../hosts/libvirt-host.js";
 import { requirements, startLibvirtd } from "../hosts/libvirtd.js";
-import { declare, defineMachine, disk, MiB, machine, run, silent, type Worker, worker } from "./storage-lab.js";
+import { declare, defineMachine, disk, MiB, machine, run, silent, type Worker, workersOn } from "./storage-lab.js";
 
 const reason = requirements();
 
 describe.skipIf(reason !== undefined)(`volumes of libvirt${reason === undefined ? "" : ` (${reason})`}`, () => {
   let host: LibvirtHost;
   let folder: string;
-  const workers: Worker[] = [];
-  const start = (): Worker => {
-    const made = worker(host.uri);
-    workers.push(made);
-    return made;
-  };
+  const { start, close } = workersOn(() => host);
   beforeAll(async () => {
     host = await startLibvirtd();
     folder = join(host.pools, "vols");
@@ -25,7 +20,7 @@ describe.skipIf(reason !== undefined)(`volumes of libvirt${reason === undefined 
     await w.pools.create(declare("StoragePool", w, { name: "vols", path: folder }), silent());
   });
   afterAll(async () => {
-    for (const { host: open } of workers) await open.close();
+    await close();
     await host?.stop();
   });
   const vol = (w: Worker, name: string, more: Record<string, unknown> = {}) =>

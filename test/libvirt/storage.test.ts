@@ -5,23 +5,18 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { pools } from "../../provider/backends/libvirt/rpc/index.js";
 import type { LibvirtHost } from "../hosts/libvirt-host.js";
 import { requirements, startLibvirtd } from "../hosts/libvirtd.js";
-import { declare, silent, type Worker, worker } from "./storage-lab.js";
+import { declare, silent, type Worker, workersOn } from "./storage-lab.js";
 
 const reason = requirements();
 
 describe.skipIf(reason !== undefined)(`storage pools of libvirt${reason === undefined ? "" : ` (${reason})`}`, () => {
   let host: LibvirtHost;
-  const workers: Worker[] = [];
-  const start = (): Worker => {
-    const made = worker(host.uri);
-    workers.push(made);
-    return made;
-  };
+  const { start, close } = workersOn(() => host);
   beforeAll(async () => {
     host = await startLibvirtd();
   });
   afterAll(async () => {
-    for (const { host: open } of workers) await open.close();
+    await close();
     await host?.stop();
   });
   const pool = (w: Worker, name: string, more: Record<string, unknown> = {}) =>

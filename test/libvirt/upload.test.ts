@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { waitFor } from "../hosts/host-folder.js";
 import { type LibvirtHost, requirements, startLibvirtd } from "../hosts/libvirtd.js";
-import { compare, declare, MiB, silent, taken, type Worker, worker } from "./storage-lab.js";
+import { compare, declare, MiB, silent, taken, type Worker, workersOn } from "./storage-lab.js";
 
 const reason = requirements();
 
@@ -37,12 +37,7 @@ describe.skipIf(reason !== undefined)(`uploads${reason === undefined ? "" : ` ($
   let folder: string;
   let watcher: Worker;
   const servers: Server[] = [];
-  const workers: Worker[] = [];
-  const start = (): Worker => {
-    const made = worker(host.uri);
-    workers.push(made);
-    return made;
-  };
+  const { start, close } = workersOn(() => host);
   beforeAll(async () => {
     host = await startLibvirtd();
     folder = join(host.pools, "vols");
@@ -51,7 +46,7 @@ describe.skipIf(reason !== undefined)(`uploads${reason === undefined ? "" : ` ($
   });
   afterAll(async () => {
     for (const server of servers) server.close();
-    for (const { host: connected } of workers) await connected.close();
+    await close();
     await host?.stop();
   });
   const serve = async (length: number, pieces: () => AsyncIterable<Buffer>): Promise<string> => {
