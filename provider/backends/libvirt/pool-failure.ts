@@ -20,6 +20,9 @@ const HELPERS: Readonly<Record<string, string>> = {
   glusterfs: "glusterfs-client (Debian) or glusterfs-fuse",
 };
 
+/** libvirt 9.0.0, of a pool whose directory is gone. */
+export const NO_DIRECTORY = /cannot open directory .*no such file/i;
+
 /** Texts of libvirt 9.0.0 and of the programs that it runs: there are no numbers for these. */
 const ANY: readonly Known[] = [
   {
@@ -34,7 +37,7 @@ const ANY: readonly Known[] = [
     hint: "Find out why on the host (dmesg), and make the file system writable (mount -o remount,rw), or choose another directory.",
   },
   {
-    text: /cannot open directory .*no such file/i,
+    text: NO_DIRECTORY,
     property: "path",
     hint: "Bring it back on the host: mount what belongs there, or make it anew (mkdir) if its files are gone for good.",
   },

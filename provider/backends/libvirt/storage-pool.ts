@@ -8,7 +8,7 @@ import { isUuid } from "./identity.js";
 import { listed } from "./inventory.js";
 import { createPool, exists, startPool, stopPool } from "./pool-create.js";
 import { examinePool } from "./pool-examine.js";
-import { poolFailure } from "./pool-failure.js";
+import { NO_DIRECTORY, poolFailure } from "./pool-failure.js";
 import { findPool } from "./pool-lookup.js";
 import { observePool } from "./pool-observe.js";
 import { pools } from "./rpc/index.js";
@@ -95,7 +95,7 @@ async function onlyOrphans(host: LibvirtHost, pool: PoolRef): Promise<readonly V
     await session.call(pools.refresh, { pool, flags: 0 });
   } catch (error) {
     // Without its directory it holds nothing.
-    if (error instanceof ProviderError && /cannot open directory .*no such file/i.test(error.fact)) return [];
+    if (error instanceof ProviderError && NO_DIRECTORY.test(error.fact)) return [];
     throw error;
   }
   const all = await session.call(pools.volumes, { pool, flags: 0 });

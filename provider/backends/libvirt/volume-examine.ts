@@ -16,7 +16,7 @@ import { usedByOthers } from "./volume-replaced.js";
 import { roomFault } from "./volume-room.js";
 import { hindrance } from "./volume-snapshots.js";
 import { foundFault } from "./volume-source.js";
-import { overlaysOf } from "./volume-use.js";
+import { disksOfAll, overlaysOf } from "./volume-use.js";
 
 type Wanted = Partial<InputsOf<Kinds["Volume"]>>;
 type Now = Observed<Kinds["Volume"]> | undefined;
@@ -151,7 +151,7 @@ async function resizing(
   const [over] = await overlaysOf(host, now.outputs.path);
   if (over !== undefined)
     return [{ path: "size", reason: `must stay as it is: the volume "${over.pool}/${over.name}" lies over it` }];
-  const hinders = await hindrance(host, refOf(now.id), now.outputs.path);
+  const hinders = await hindrance(host, refOf(now.id), now.outputs.path, await disksOfAll(host));
   return hinders === undefined ? [] : [problem("size", `must stay as it is: ${hinders.fact}`, hinders.hint)];
 }
 

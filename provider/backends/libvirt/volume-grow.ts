@@ -7,7 +7,7 @@ import type { VolumeRef } from "./rpc/types.js";
 import { volumeFailure } from "./volume-failure.js";
 import { describeVolume } from "./volume-lookup.js";
 import { hindrance, refuseGrowth, snapshotsFound } from "./volume-snapshots.js";
-import { refuseUnderOthers, usesOf } from "./volume-use.js";
+import { disksOfAll, refuseUnderOthers, usesOf } from "./volume-use.js";
 
 /** What is there of a volume: its path on the host and its size in bytes. */
 export interface Present {
@@ -24,8 +24,9 @@ export async function grow(host: LibvirtHost, vol: VolumeRef, now: Present, size
       hint: "A volume never shrinks: make a new one and copy what matters.",
     });
   await refuseUnderOthers(host, path, "growing it");
-  refuseGrowth(await hindrance(host, vol, path));
-  const open = (await usesOf(host, path, vol)).find(({ disk }) => disk !== undefined);
+  const machines = await disksOfAll(host);
+  refuseGrowth(await hindrance(host, vol, path, machines));
+  const open = (await usesOf(host, path, vol, machines)).find(({ disk }) => disk !== undefined);
   try {
     if (open?.disk === undefined) await host.session.call(volumes.resize, { vol, capacity: size, flags: 0 });
     else {

@@ -3,15 +3,20 @@ import type { LibvirtHost } from "./host.js";
 import { domains, SnapshotList } from "./rpc/index.js";
 import type { DomainRef, VolumeRef } from "./rpc/types.js";
 import { describeVolume } from "./volume-lookup.js";
-import { disksOfAll, type Machine } from "./volume-use.js";
+import type { Machine } from "./volume-use.js";
 import { attribute, attributeAt, childrenOf, find, parseXml } from "./xml.js";
 
 /** Why a volume must stay as large as it is: a fact and a remedy. */
 export type Hindrance = Pick<ProviderError, "code" | "fact"> & { readonly hint: string };
 
-/** What machines and their snapshots have against the growth of a volume. Two calls, and some for each old qcow2 in use. */
-export async function hindrance(host: LibvirtHost, vol: VolumeRef, path: string): Promise<Hindrance | undefined> {
-  const [machines, described] = await Promise.all([disksOfAll(host), describeVolume(host, vol)]);
+/** What machines and their snapshots have against the growth of a volume. One call, and some for each old qcow2 in use. */
+export async function hindrance(
+  host: LibvirtHost,
+  vol: VolumeRef,
+  path: string,
+  machines: readonly Machine[],
+): Promise<Hindrance | undefined> {
+  const described = await describeVolume(host, vol);
   const over = fileOver(machines, path);
   if (over !== undefined || described?.version !== 2) return over;
   const users = machines.filter(({ disks }) => disks.some((d) => d.path === path));

@@ -33,10 +33,14 @@ interface Opened {
  * The machines that use a file, running or not, in what runs and in what is defined. One call for all machines, and one
  * for each that runs (its definition may name other disks than it has) or names a disk by pool and volume.
  */
-export async function usesOf(host: LibvirtHost, path: string, volume: VolumeRef): Promise<readonly Use[]> {
-  const machines = await disksOfAll(host);
+export async function usesOf(
+  host: LibvirtHost,
+  path: string,
+  volume: VolumeRef,
+  machines?: readonly Machine[],
+): Promise<readonly Use[]> {
   const uses = await Promise.all(
-    machines.map(async ({ domain, disks }): Promise<Use | undefined> => {
+    (machines ?? (await disksOfAll(host))).map(async ({ domain, disks }): Promise<Use | undefined> => {
       const running = domain.id >= 0;
       const open = disks.find((d) => d.path === path);
       if (open !== undefined) return { domain, running, disk: running && !open.below ? open.disk : undefined };

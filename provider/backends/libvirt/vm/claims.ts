@@ -25,11 +25,19 @@ export const claimProblems = async (host: LibvirtHost, wanted: Wanted, now?: Now
 /** One call for each machine of the host; none where every MAC is derived or its own already. */
 export async function macProblems(host: LibvirtHost, wanted: Wanted, now: Now): Promise<Problem[]> {
   const own = new Set(Object.values(now?.outputs.macs ?? {}));
-  const holders = await macHolders(host, idOf(wanted, now), wanted.networks, own);
-  return holders.map(({ mac, i, other }) => {
-    const reason = `"${mac}" is already the MAC of virtual machine "${other.name}": choose another, or leave it out`;
-    return { path: `networks[${i}].mac`, reason };
-  });
+  return (await macHolders(host, idOf(wanted, now), wanted.networks, own)).map(macProblem);
+}
+
+const macProblem = ({ mac, i, other }: Holder): Problem => ({
+  path: `networks[${i}].mac`,
+  reason: `"${mac}" is already the MAC of virtual machine "${other.name}": choose another, or leave it out`,
+});
+
+/** A machine that has a MAC which was chosen for the interface `i` of another one. */
+interface Holder {
+  readonly mac: string;
+  readonly i: number;
+  readonly other: DomainRef;
 }
 
 /** The other machines of the host that have a MAC which was chosen, with the place of its interface. Calls as `macProblems`. */
@@ -38,7 +46,7 @@ export async function macHolders(
   self: string,
   networks: Wanted["networks"] = [],
   own: ReadonlySet<string> = new Set(),
-) {
+): Promise<readonly Holder[]> {
   const chosen = networks.flatMap(({ mac }, i) => (mac === undefined || own.has(mac) ? [] : [{ mac, i }]));
   if (chosen.length === 0) return [];
   const others = (await host.session.call(domains.list, { flags: 0 })).filter(({ uuid }) => uuid !== self);
@@ -62,8 +70,7 @@ export async function settleMacs(host: LibvirtHost, uuid: string, wanted: Machin
   for (const end = Date.now() + WITHDRAWAL; ; await sleep(100)) {
     const holders = await macHolders(host, uuid, wanted.networks);
     if (holders.length === 0) return;
-    if (Date.now() > end || holders.some(({ other }) => other.uuid < uuid))
-      return refuse(await macProblems(host, wanted, undefined));
+    if (Date.now() > end || holders.some(({ other }) => other.uuid < uuid)) return refuse(holders.map(macProblem));
   }
 }
 
