@@ -2,7 +2,7 @@ import { ProviderError } from "../../core/errors.js";
 import type { Problem } from "../../core/kind.js";
 import { overlaps, parseCidr } from "../../kinds/address.js";
 import type { HypervHost } from "./host.js";
-import { cidrOf, readMark } from "./network-mark.js";
+import { cidrOf, readMark, switchNamed } from "./network-mark.js";
 import type { NetworkInputs, NetworkObserved } from "./network-types.js";
 import { type Fault, reasonOf } from "./refuse.js";
 import { hostAdapters } from "./requests/switch.js";
@@ -18,7 +18,7 @@ export async function networkProblems(
   const { adopt, name, owner } = wanted;
   const others = switches.filter(({ id }) => id !== now?.id);
   if (now === undefined && adopt !== undefined) {
-    const found = byWord(switches, adopt);
+    const found = switchNamed(switches, adopt);
     return found === undefined ? [{ path: "adopt", reason: noSwitch(adopt) }] : [];
   }
   const twin = others.find((s) => s.name === name);
@@ -95,15 +95,12 @@ async function bridgeProblems(
 const INTERRUPTS =
   "must be true: a network adapter that becomes a bridge, or is given back, breaks the host's own connections off for some seconds, this one perhaps too";
 
-const byWord = (switches: readonly SwitchView[], word: string): SwitchView | undefined =>
-  switches.find(({ id }) => id === word.toLowerCase()) ?? switches.find(({ name }) => name === word);
-
 const noSwitch = (word: string): string =>
   `there is no switch "${word}" on the host: give the name or id of one that \`Get-VMSwitch\` shows`;
 
 /** The switch that `adopt` names. */
 export async function existingSwitch(host: HypervHost, word: string): Promise<SwitchView> {
-  const found = byWord((await host.view()).switches, word);
+  const found = switchNamed((await host.view()).switches, word);
   if (found !== undefined) return found;
   throw new ProviderError("not-found", noSwitch(word), { where: { property: "adopt" } });
 }

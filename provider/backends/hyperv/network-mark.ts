@@ -29,6 +29,10 @@ export function readMark(notes: string): { readonly text: string; readonly mark:
   };
 }
 
+/** By its id or its name. */
+export const switchNamed = (switches: readonly SwitchView[], word: string): SwitchView | undefined =>
+  switches.find(({ id }) => id === word.toLowerCase()) ?? switches.find(({ name }) => name === word);
+
 /** The host's IPv4 network on a switch; an address that it chose by itself is none. */
 export function cidrOf({ addresses }: SwitchView): string | undefined {
   for (const { address, prefix } of addresses) {

@@ -4,9 +4,8 @@ import type { Problem } from "../../core/kind.js";
 import { gatewayOf, parseCidr } from "../../kinds/address.js";
 import { addressingOf } from "../../kinds/network.js";
 import type { HypervHost } from "./host.js";
-import { switchOf } from "./machine/resolve.js";
 import { existingSwitch, networkProblems } from "./network-examine.js";
-import { cidrOf, modeOf, natName, natOf, readMark, writeMark } from "./network-mark.js";
+import { cidrOf, modeOf, natName, natOf, readMark, switchNamed, writeMark } from "./network-mark.js";
 import type { Network, NetworkInputs, NetworkObserved } from "./network-types.js";
 import { refuse } from "./refuse.js";
 import { createSwitch, getSwitch, removeSwitch, type SwitchChange, updateSwitch } from "./requests/switch.js";
@@ -47,7 +46,7 @@ export const network: Driver<Network, HypervHost> = {
   },
   list: async (host) =>
     (await host.view()).switches.map((s) => ({ id: s.id, name: s.name, properties: {}, outputs: {} })),
-  find: async (host, word) => switchOf((await host.view()).switches, { network: word })?.id,
+  find: async (host, word) => switchNamed((await host.view()).switches, word)?.id,
   examine: networkProblems,
   observe,
   create: (host, wanted, step) => host.change(() => create(host, wanted, step)),

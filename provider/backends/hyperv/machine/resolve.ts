@@ -3,7 +3,7 @@ import { type Cidr, cidrText, gatewayOf, hasGuest, parseCidr, toNumber } from ".
 import { freeAddress } from "../../free-address.js";
 import { macOf } from "../../macs.js";
 import type { HypervHost } from "../host.js";
-import { cidrOf, modeOf, readMark as readNetworkMark } from "../network-mark.js";
+import { cidrOf, modeOf, readMark as readNetworkMark, switchNamed } from "../network-mark.js";
 import type { Fault } from "../refuse.js";
 import type { Inventory } from "../requests/host.js";
 import type { MachineView, SwitchView } from "../view.js";
@@ -17,13 +17,8 @@ export interface Nic extends NicMark {
 }
 
 /** By its id or name; of a bridge only by its name. */
-export const switchOf = (
-  switches: readonly SwitchView[],
-  nic: Pick<DeclaredNic, "network" | "bridge">,
-): SwitchView | undefined =>
-  nic.bridge === undefined
-    ? (switches.find(({ id }) => id === nic.network?.toLowerCase()) ?? switches.find((s) => s.name === nic.network))
-    : switches.find((s) => s.name === nic.bridge);
+export const switchOf = (switches: readonly SwitchView[], nic: DeclaredNic): SwitchView | undefined =>
+  nic.bridge === undefined ? switchNamed(switches, nic.network ?? "") : switches.find((s) => s.name === nic.bridge);
 
 export const NETWORK_HINT = "Declare a Network, or name a switch that `Get-VMSwitch` shows.";
 
@@ -115,35 +110,48 @@ export function addressFault(
 /** The wanted address, the one that it has, or a free one; nothing where the network manages none. */
 function allot(room: Room, wanted: string | undefined, kept: string | undefined, mac: string): Allotted | undefined {
   const { found, view, host, claimant } = room;
-  const where = { property: `${room.property}.address` };
-  const fault = wanted === undefined ? undefined : addressFault(room, wanted);
-  if (fault !== undefined) throw new ProviderError(fault.code, fault.fact, { where, hint: fault.hint });
+  if (wanted !== undefined) refuseAddress(room, wanted);
   const cidr = managed(found);
   if (cidr === undefined) return undefined;
+  const address = wanted ?? chooseAddress(room, cidr, kept, mac);
+  host.claims.give(claimOf(found, address), claimant);
+  const gateway = modeOf(found, view.nats) === "nat" ? gatewayOf(cidr) : undefined;
+  return { address, prefix: cidr.prefix, gateway, dns: [] };
+}
+
+/** @throws with the property, for what speaks against a wanted address on the host or among what is given away. */
+function refuseAddress(room: Room, wanted: string): void {
+  const given = {
+    code: "exists",
+    fact: `${wanted} belongs to another machine`,
+    hint: "Choose another address.",
+  } as const;
+  const fault = addressFault(room, wanted) ?? (isClaimable(room, wanted) ? undefined : given);
+  if (fault === undefined) return;
+  const where = { property: `${room.property}.address` };
+  throw new ProviderError(fault.code, fault.fact, { where, hint: fault.hint });
+}
+
+/** The address that a machine has already, or a free one. */
+function chooseAddress(room: Room, cidr: Cidr, kept: string | undefined, mac: string): string {
   const owners = takenIn(room);
-  const isFree = (address: string) => !owners.has(address) && host.claims.allows(claimOf(found, address), claimant);
-  if (wanted !== undefined && !isFree(wanted))
-    throw new ProviderError("exists", `${wanted} belongs to another machine`, {
-      where,
-      hint: "Choose another address.",
-    });
+  const isFree = (address: string) => !owners.has(address) && isClaimable(room, address);
+  if (kept !== undefined && hasGuest(cidr, kept) && isFree(kept)) return kept;
   const taken = new Set<number>([...owners.keys()].map(toNumber));
-  const mine = kept !== undefined && hasGuest(cidr, kept) && isFree(kept) ? kept : undefined;
-  let address = wanted ?? mine;
-  while (address === undefined) {
+  for (;;) {
     const next = freeAddress({ cidr, hostAddress: gatewayOf(cidr), range: undefined, taken }, mac);
     if (next === undefined)
       throw new ProviderError("failed", `no address of ${cidrText(cidr)} is free`, {
         where: { property: "networks" },
         hint: "Give the Network a larger cidr, or remove machines from it.",
       });
-    if (isFree(next)) address = next;
+    if (isFree(next)) return next;
     taken.add(toNumber(next));
   }
-  host.claims.give(claimOf(found, address), claimant);
-  const gateway = modeOf(found, view.nats) === "nat" ? gatewayOf(cidr) : undefined;
-  return { address, prefix: cidr.prefix, gateway, dns: [] };
 }
+
+const isClaimable = ({ host, found, claimant }: Room, address: string): boolean =>
+  host.claims.allows(claimOf(found, address), claimant);
 
 const claimOf = ({ id }: SwitchView, address: string): string => `${address}@${id}`;
 

@@ -26,8 +26,8 @@ export const growDisk = (agent: Agent, path: string, size: number, waiting?: Wai
   work(agent, "vhd.resize", { path, size }, disk, waiting);
 
 /**
- * Deletes exactly this file, and the mark that says whose it is; whether it was there. `busy` when a machine, a checkpoint or another disk needs it: those
- * are looked for on all machines, beside the file and in `folders`.
+ * Deletes exactly this file, and the mark that says whose it is; whether it was there. `busy` when a machine, a checkpoint
+ * or another disk needs it: those are looked for on all machines, beside the file and in `folders`.
  */
 export const removeDisk = async (agent: Agent, path: string, folders: readonly string[], waiting?: Waiting) =>
   (await change(agent, "vhd.remove", { path, folders }, fields({ removed: flag }), waiting)).removed;
