@@ -5,7 +5,7 @@ import { localTransport } from "../../provider/transports/local.js";
 import { all } from "../e2e/lab.js";
 import { waitFor } from "../hosts/host-folder.js";
 import { type LibvirtHost, startLibvirtd } from "../hosts/libvirtd.js";
-import { descendants, endAll, killPulumi, type Process, providersOf } from "../pulumi/processes.js";
+import { descendants, endAll, isAlive, killPulumi, type Process, providersOf } from "../pulumi/processes.js";
 import type { Outcome } from "../pulumi/run.js";
 import { openStack, type Stack } from "../pulumi/stack.js";
 import { type Inventory, inventory } from "./inventory.js";
@@ -67,7 +67,7 @@ export class CliLab {
       await waitFor(
         async () => this.proxy.isIdle || undefined,
         15_000,
-        () => "the provider goes on without Pulumi",
+        () => `the provider goes on without Pulumi, ${this.alive()}`,
       );
     } finally {
       endAll(this.below);
@@ -118,6 +118,11 @@ export class CliLab {
     await this.session.close();
     await this.proxy.close();
     await this.daemon.stop();
+  }
+
+  private alive(): string {
+    const left = this.below.filter(({ pid }) => isAlive(pid));
+    return `and of its processes ${left.map(({ command }) => command.replaceAll("\0", " ")).join("; ") || "none"} live`;
   }
 
   private killProviders(): void {

@@ -38,12 +38,17 @@ export function closeOnLoss(hosts: Hosts, address: string | undefined): void {
   if (address === undefined || !/:\d+$/.test(address)) return;
   const engine = connect(`http://${address}`);
   engine.unref();
-  let closed: () => void = () => undefined;
+  let wasThere = false;
+  let failure: string | undefined;
   engine.once("connect", () => {
-    closed = () => closeOnLoss(hosts, address);
+    wasThere = true;
   });
   engine.once("error", (error: NodeJS.ErrnoException) => {
-    if (error.code === "ECONNREFUSED") closed = () => end(hosts);
+    failure = error.code;
   });
-  engine.once("close", () => closed());
+  engine.once("close", () => {
+    if (failure === "ECONNREFUSED") end(hosts);
+    // An engine that is just dying may take a connection and reset it before anybody here hears that it was made.
+    else if (wasThere || failure === "ECONNRESET") closeOnLoss(hosts, address);
+  });
 }
