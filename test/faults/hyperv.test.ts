@@ -6,6 +6,7 @@ import { openHypervLab } from "./hyperv-lab.js";
 import { hypervScenarios } from "./hyperv-scenarios.js";
 import { makeImages } from "./patterns.js";
 import { part } from "./suite.js";
+import { placeOf } from "./trial.js";
 
 const missing = hypervMissing();
 
@@ -20,6 +21,6 @@ else
     open: async () => {
       const lab = await openHypervLab();
       const images = await makeImages(join(lab.simulated.root, "images"), ["0 64k", "3M 64k"]);
-      return { lab, scenarios: hypervScenarios(images) };
+      return placeOf(lab, hypervScenarios(images));
     },
   });

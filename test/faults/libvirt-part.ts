@@ -4,6 +4,7 @@ import { type Driver, openLibvirtLab } from "./libvirt-lab.js";
 import { type Ground, libvirtScenarios } from "./libvirt-scenarios.js";
 import { makeImages } from "./patterns.js";
 import { type Part, part } from "./suite.js";
+import { placeOf } from "./trial.js";
 
 /** Titles are known before any host is. */
 const NOWHERE: Omit<Ground, "driver"> = { pools: "", images: { qcow2: "", raw: "" } };
@@ -22,6 +23,6 @@ export const libvirtPart = (name: string, { driver, over, ...more }: LibvirtPart
     open: async () => {
       const lab = await openLibvirtLab(driver, over);
       const images = await makeImages(join(lab.daemon.root, "images"), ["0 2560k", "3M 64k"]);
-      return { lab, scenarios: libvirtScenarios({ driver, pools: lab.daemon.pools, images }) };
+      return placeOf(lab, libvirtScenarios({ driver, pools: lab.daemon.pools, images }));
     },
   });

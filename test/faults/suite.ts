@@ -1,9 +1,8 @@
 import { availableParallelism } from "node:os";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { AnyFault } from "./faults.js";
-import type { Lab } from "./lab.js";
+import type { Points } from "./lab.js";
 import { random, sample, seed, whole } from "./schedule.js";
-import { type Leg, measure, type Scenario, trial } from "./trial.js";
 
 /** One group of tests: each scenario of a host under its faults. */
 export interface Part {
@@ -12,15 +11,34 @@ export interface Part {
   /** Of all scenarios. */
   readonly titles: readonly string[];
   readonly faults: readonly AnyFault[];
-  /** A sampled run: so many trials of each scenario, and which scenarios. */
-  readonly sampled: { readonly trials: number; readonly titles?: RegExp };
+  /** A sampled run: so many trials of each scenario, and which scenarios: these, or so many of them by chance. */
+  readonly sampled: { readonly trials: number; readonly titles?: RegExp | number };
 }
 
-/** A host for itself, with what can be done on it. */
+/** A host for itself. */
 export interface Place {
-  readonly lab: Lab;
-  readonly scenarios: readonly Scenario[];
+  /** Makes a scenario ready and measures it. */
+  stage(title: string): Promise<Stage>;
+  close(): Promise<void>;
 }
+
+/** One scenario on one host. */
+export interface Stage {
+  /** For each leg the points at which a fault can happen. The second leg leads back to where the first one begins. */
+  readonly legs: readonly Points[];
+  /** Throws what went wrong. */
+  attempt(trial: Trial): Promise<Ended>;
+  /** Makes the host and the state what they were at first. */
+  afresh(): Promise<void>;
+}
+
+export interface Trial {
+  readonly leg: number;
+  readonly fault: AnyFault;
+  readonly at: number;
+}
+
+export type Ended = "survived" | "not reached";
 
 /** How many hosts try at once: most of a trial is waiting. A sample is too small to be worth a second one. */
 const HOSTS = whole ? 2 * availableParallelism() : 1;
@@ -34,91 +52,64 @@ export function part(name: string, { open, titles, faults, sampled }: Part): voi
     });
     afterAll(async () => {
       report(name, tally);
-      await Promise.all(places.map(({ lab }) => lab.close()));
+      await Promise.all(places.map((place) => place.close()));
     });
-    test.each(titles.filter((title) => whole || (sampled.titles?.test(title) ?? true)))(
+    test.each(whole ? titles : chosen(name, titles, sampled.titles))(
       "%s",
       async (title) => {
         const count = whole ? Number.POSITIVE_INFINITY : sampled.trials;
-        const failed = await trials(places, title, { faults, count, tally });
-        await Promise.all(places.map(({ lab }) => lab.wipe()));
+        const stages = await Promise.all(places.map((place) => place.stage(title)));
+        const failed = await trials(stages, { title, next: random(`${seed} ${name} ${title}`), faults, count, tally });
+        await Promise.all(stages.map((stage) => stage.afresh()));
         expect(failed).toEqual([]);
       },
-      7_200_000,
+      36_000_000,
     );
   });
 }
 
-interface Extent {
-  readonly faults: Part["faults"];
+function chosen(name: string, titles: readonly string[], which: RegExp | number = titles.length): readonly string[] {
+  if (typeof which === "number") return sample(titles, which, random(`${seed} ${name}`));
+  return titles.filter((title) => which.test(title));
+}
+
+interface Extent extends Pick<Part, "faults"> {
+  readonly title: string;
+  readonly next: () => number;
   readonly count: number;
   readonly tally: Map<string, number>;
 }
 
-/** A scenario on one host, measured there. */
-interface Stage {
-  readonly lab: Lab;
-  readonly scenario: Scenario;
-  readonly legs: readonly Leg[];
-}
-
-/** One trial; `leg` counts there and back. */
-interface Chosen {
-  readonly leg: number;
-  readonly fault: AnyFault;
-  readonly at: number;
-}
-
 /** Runs them, each host taking the next; tells what failed. */
-async function trials(places: readonly Place[], title: string, extent: Extent): Promise<readonly string[]> {
-  const stages = await Promise.all(places.map((place) => staged(place, title)));
-  const [first] = stages;
-  if (first === undefined) throw new Error("no host");
-  const all = first.legs.flatMap(({ points }, leg) =>
-    extent.faults.flatMap((fault) => points(fault).map((_, at): Chosen => ({ leg, fault, at }))),
+async function trials(stages: readonly Stage[], extent: Extent): Promise<readonly string[]> {
+  const legs = stages[0]?.legs ?? [];
+  const all = legs.flatMap((points, leg) =>
+    extent.faults.flatMap((fault) => points(fault).map((_, at): Trial => ({ leg, fault, at }))),
   );
-  const turns = inTurns(sample(all, extent.count, random(`${seed} ${first.lab.driver} ${title}`))).values();
-  tell(`${title}: ${all.length} trials on ${places.length} hosts`);
+  const turns = inTurns(sample(all, extent.count, extent.next)).values();
+  tell(`${extent.title}: ${all.length} trials on ${stages.length} hosts`);
   const failed: string[] = [];
   const work = async (stage: Stage) => {
-    for (const turn of turns) for (const chosen of turn) failed.push(...(await tried(stage, chosen, extent.tally)));
+    for (const turn of turns) for (const trial of turn) failed.push(...(await tried(stage, trial, extent)));
   };
   await Promise.all(stages.map(work));
   return failed;
 }
 
-async function staged({ lab, scenarios }: Place, title: string): Promise<Stage> {
-  const scenario = scenarios.find((s) => s.title === title);
-  if (scenario === undefined) throw new Error("no such scenario");
-  await lab.wipe();
-  const ways = [[scenario.from, scenario.to] as const];
-  if (scenario.op === "up" && scenario.once !== true) ways.push([scenario.to, scenario.from]);
-  const legs: Leg[] = [];
-  for (const way of ways) legs.push(await measure(lab, scenario, way));
-  if (scenario.once === true) await lab.wipe();
-  return { lab, scenario, legs };
-}
-
 /** What went wrong. After a failure everything is made anew, so that each one speaks for itself. */
-async function tried(
-  { lab, scenario, legs }: Stage,
-  { leg, fault, at }: Chosen,
-  tally: Map<string, number>,
-): Promise<readonly string[]> {
-  const way = legs[leg] as Leg;
+async function tried(stage: Stage, trial: Trial, { title, tally }: Extent): Promise<readonly string[]> {
+  const { leg, fault, at } = trial;
   const count = (what: string) => tally.set(what, (tally.get(what) ?? 0) + 1);
   try {
-    const ended = await trial(lab, scenario, way, { fault, at });
+    const ended = await stage.attempt(trial);
     count(`${fault}: ${ended}`);
-    tell(`${scenario.title}: ${fault} at ${at}: ${ended}`);
-    if (scenario.once === true) await lab.wipe();
+    tell(`${title}: ${fault} at ${at}: ${ended}`);
     return [];
   } catch (error) {
     count(`${fault}: failed`);
-    const failure = `${fault} at ${at} (${way.points(fault)[at]}) ${leg === 0 ? "there" : "back"}: ${told(error)}`;
-    tell(`${scenario.title}: ${failure}`);
-    await lab.heal();
-    await lab.wipe();
+    const failure = `${fault} at ${at} (${stage.legs[leg]?.(fault)[at]}) ${leg === 0 ? "there" : "back"}: ${told(error)}`;
+    tell(`${title}: ${failure}`);
+    await stage.afresh();
     return [failure];
   }
 }
@@ -136,8 +127,8 @@ function told(error: unknown): string {
 }
 
 /** There and back alternate, so that hardly anything has to be brought back between two faults. */
-function inTurns(chosen: readonly Chosen[]): readonly (readonly Chosen[])[] {
-  const queues = [0, 1].map((leg) => chosen.filter((c) => c.leg === leg));
+function inTurns(trials: readonly Trial[]): readonly (readonly Trial[])[] {
+  const queues = [0, 1].map((leg) => trials.filter((trial) => trial.leg === leg));
   const most = Math.max(...queues.map((q) => q.length));
   return Array.from({ length: most }, (_, i) => queues.flatMap((q) => q[i] ?? []));
 }

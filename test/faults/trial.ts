@@ -2,6 +2,7 @@ import { expect } from "vitest";
 import type { AnyFault } from "./faults.js";
 import { type Lab, namesOf, type Points } from "./lab.js";
 import type { Declared } from "./pulumi.js";
+import type { Ended, Place, Stage } from "./suite.js";
 
 /** One operation that faults happen to. */
 export interface Scenario {
@@ -22,7 +23,7 @@ export interface Scenario {
 }
 
 /** One direction of a scenario, with what it does when nothing goes wrong. */
-export interface Leg {
+interface Leg {
   readonly from: readonly Declared[];
   readonly to: readonly Declared[];
   readonly op: Scenario["op"];
@@ -31,10 +32,39 @@ export interface Leg {
   readonly after: unknown;
 }
 
-export type Ended = "survived" | "not reached";
+/** A host of a lab as a place for all these scenarios. */
+export const placeOf = (lab: Lab, scenarios: readonly Scenario[]): Place => ({
+  stage: (title) => {
+    const scenario = scenarios.find((s) => s.title === title);
+    if (scenario === undefined) throw new Error(`no scenario is called ${title}`);
+    return staged(lab, scenario);
+  },
+  close: () => lab.close(),
+});
+
+async function staged(lab: Lab, scenario: Scenario): Promise<Stage> {
+  await lab.wipe();
+  const ways = [[scenario.from, scenario.to] as const];
+  if (scenario.op === "up" && scenario.once !== true) ways.push([scenario.to, scenario.from]);
+  const legs: Leg[] = [];
+  for (const way of ways) legs.push(await measure(lab, scenario, way));
+  if (scenario.once === true) await lab.wipe();
+  return {
+    legs: legs.map(({ points }) => points),
+    attempt: async ({ leg, fault, at }) => {
+      const ended = await trial(lab, scenario, legs[leg] as Leg, { fault, at });
+      if (scenario.once === true) await lab.wipe();
+      return ended;
+    },
+    afresh: async () => {
+      await lab.heal();
+      await lab.wipe();
+    },
+  };
+}
 
 /** Brings the host to a program without faults. */
-export async function bring(lab: Lab, scenario: Scenario, program: readonly Declared[]): Promise<void> {
+async function bring(lab: Lab, scenario: Scenario, program: readonly Declared[]): Promise<void> {
   const wanted = namesOf([...scenario.base, ...program]);
   if (lab.stack.names.some((name) => !wanted.includes(name))) await lab.powerOff();
   // Data is written before any machine has it open.
@@ -52,7 +82,7 @@ const known = (program: readonly Declared[], names: readonly string[]) =>
   program.filter(({ name }) => names.includes(name));
 
 /** Carries a leg out once without a fault, and remembers what it sent and what came of it. */
-export async function measure(
+async function measure(
   lab: Lab,
   scenario: Scenario,
   [from, to]: readonly [readonly Declared[], readonly Declared[]],
@@ -82,7 +112,7 @@ async function carryOut(
 }
 
 /** One fault at one message of a leg; then the next update has to bring everything to what is declared. */
-export async function trial(
+async function trial(
   lab: Lab,
   scenario: Scenario,
   leg: Leg,
