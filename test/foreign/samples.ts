@@ -94,3 +94,36 @@ export const richNetwork = (n: number, name = "lan"): string => `
   <portgroup name="eng" default="yes" trustGuestRxFilters="no"/>
   <dnsmasq:options><dnsmasq:option value="log-queries"/></dnsmasq:options>
 </network>`;
+
+/** A network without translation for hosts that know the way to it. */
+export const routedNetwork = (n: number, name: string): string => `
+<network>
+  <name>${name}</name>
+  <metadata><other:note xmlns:other="urn:somebody-else" kept="yes">theirs</other:note></metadata>
+  <forward mode="route" dev="lo"><interface dev="lo"/></forward>
+  <bridge name="virbr${n}" zone="" stp="off" delay="0"/>
+  <domain name="lan.example"/>
+  <ip family="ipv4" address="192.168.${70 + n}.1" prefix="24"/>
+  <ip family="ipv4" address="192.168.${170 + n}.1" prefix="25"/>
+</network>`;
+
+/** A network for which libvirt writes no rules of a firewall. */
+export const openNetwork = (n: number, name: string): string => `
+<network>
+  <name>${name}</name>
+  <forward mode="open"/>
+  <bridge name="virbr${n}" stp="on" delay="0"/>
+  <dns enable="no"/>
+  <ip address="192.168.${70 + n}.1" prefix="24" localPtr="no"><tftp root="/var/tmp"/></ip>
+</network>`;
+
+/** A bridge of the host, with groups of ports. */
+export const virtualSwitch = (bridge: string, name: string): string => `
+<network>
+  <name>${name}</name>
+  <forward mode="bridge"/>
+  <bridge name="${bridge}"/>
+  <port isolated="no"/>
+  <portgroup name="slow" default="yes"><bandwidth><inbound average="100"/></bandwidth></portgroup>
+  <portgroup name="fast"/>
+</network>`;

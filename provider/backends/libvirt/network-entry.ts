@@ -6,17 +6,25 @@ import { libvirtCode } from "./rpc/errors.js";
 import { Affect, NetworkSection, NetworkUpdate } from "./rpc/flags.js";
 import { networks } from "./rpc/procedures/network.js";
 import type { NetworkRef } from "./rpc/types.js";
-import { type Tree, write } from "./xml.js";
+import { type Attributes, type Element, setAttributes, type Tree, toText, write } from "./xml.js";
 
 /** One entry that is added to, changed in or deleted from a network while it may run. */
 export interface Edit {
   /** `modify` finds a host by its MAC; libvirt has it for no other section used here. */
-  readonly command: "addLast" | "delete" | "modify";
+  readonly command: "addFirst" | "addLast" | "delete" | "modify";
   readonly section: "dhcpHost" | "dhcpRange" | "dnsHost";
-  readonly element: Tree;
+  readonly element: Tree | Element;
 }
 
-export const hostElement = ({ mac, address, name }: HostEntry): Tree => ["host", { mac, name, ip: address }];
+export const hostAttributes = ({ mac, address, name }: HostEntry): Attributes => ({ mac, name, ip: address });
+export const hostElement = (entry: HostEntry): Tree => ["host", hostAttributes(entry)];
+
+/** An element with other attributes and all that it has inside: the time of a lease, which no property says. */
+export function renewed(present: Element, attributes: Attributes): Element {
+  const copy = present.cloneNode(true) as Element;
+  setAttributes(copy, attributes);
+  return copy;
+}
 
 /**
  * Carries out one edit, live and in the definition, or in the definition of a network that does not run. The daemon
@@ -70,9 +78,11 @@ const send = (host: LibvirtHost, net: NetworkRef, { command, section, element }:
     command: NetworkUpdate[command],
     section: NetworkSection[section],
     parentIndex: -1,
-    xml: write(element),
+    xml: isTree(element) ? write(element) : toText(element),
     flags,
   });
+
+const isTree = (element: Tree | Element): element is Tree => Array.isArray(element);
 
 const turns = new WeakMap<LibvirtHost["session"], Map<string, Promise<unknown>>>();
 

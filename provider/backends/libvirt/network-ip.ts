@@ -8,13 +8,19 @@ export interface HostEntry {
   readonly name: string | undefined;
 }
 
+/** Addresses for whoever asks, the first and the last. */
+export interface Range {
+  readonly start: string;
+  readonly end: string;
+}
+
 /** The IPv4 side of a network's description. */
 export interface NetworkAddresses {
   /** `undefined` where the network has none, or one that crossvisor cannot manage. */
   readonly cidr: Cidr | undefined;
   /** The host's own address in it. */
   readonly hostAddress: string | undefined;
-  readonly range: { readonly start: string; readonly end: string } | undefined;
+  readonly range: Range | undefined;
   readonly entries: readonly HostEntry[];
 }
 
@@ -26,14 +32,13 @@ export function addressesOf(network: Element): NetworkAddresses {
   const ip = ipv4Of(network);
   const hostAddress = attribute(ip, "address");
   const prefix = attribute(ip, "prefix") ?? prefixOf(attribute(ip, "netmask"));
-  const dhcp = ip && find(ip, "dhcp");
-  const range = dhcp && find(dhcp, "range");
+  const [range] = rangesOf(network);
   const [start, end] = [attribute(range, "start"), attribute(range, "end")];
   return {
     cidr: hostAddress === undefined ? undefined : parseCidr(`${hostAddress}/${prefix ?? 24}`),
     hostAddress,
     range: start === undefined || end === undefined ? undefined : { start, end },
-    entries: dhcp === undefined ? [] : childrenOf(dhcp, "host").flatMap(entryOf),
+    entries: served(network, "host").flatMap(entryOf),
   };
 }
 
@@ -45,6 +50,19 @@ export const entryOf = (host: Element): HostEntry[] => {
   const [mac, address] = [attribute(host, "mac")?.toLowerCase(), attribute(host, "ip")];
   return mac === undefined || address === undefined ? [] : [{ mac, address, name: attribute(host, "name") }];
 };
+
+/** The elements of entries that count, by MAC. */
+export const hostElements = (network: Element): ReadonlyMap<string, Element> =>
+  new Map(served(network, "host").flatMap((host) => entryOf(host).map(({ mac }) => [mac, host] as const)));
+
+/** The ranges, of which the first one can be declared. */
+export const rangesOf = (network: Element): readonly Element[] => served(network, "range");
+
+function served(network: Element, name: string): readonly Element[] {
+  const ip = ipv4Of(network);
+  const dhcp = ip && find(ip, "dhcp");
+  return dhcp === undefined ? [] : childrenOf(dhcp, name);
+}
 
 export const sameEntry = (a: HostEntry, b: HostEntry): boolean =>
   a.mac === b.mac && a.address === b.address && a.name === b.name;

@@ -2,8 +2,8 @@ import type { Step, Update } from "../../core/driver.js";
 import { isProviderError, ProviderError } from "../../core/errors.js";
 import type { Network } from "../../kinds/network.js";
 import type { LibvirtHost } from "./host.js";
-import { type Edit, editApart, hostElement, isMissing } from "./network-entry.js";
-import { addressesOf, type HostEntry, sameEntry } from "./network-ip.js";
+import { type Edit, editApart, hostAttributes, hostElement, isMissing, renewed } from "./network-entry.js";
+import { addressesOf, type HostEntry, hostElements, type Range, rangesOf, sameEntry } from "./network-ip.js";
 import { readMark, writeMark } from "./network-mark.js";
 import { names, type Plugged, plugAgain, usersOf } from "./network-plugs.js";
 import { type NetworkInputs, propertiesOf } from "./network-read.js";
@@ -11,7 +11,7 @@ import { inactiveXml, refOf } from "./network-ref.js";
 import { define, redefine, setAutostart, start, stop } from "./network-write.js";
 import { dnsElement, hostsFor, type Part, partsOf, settle } from "./network-xml.js";
 import type { NetworkRef } from "./rpc/types.js";
-import { attributeAt, parseXml } from "./xml.js";
+import { attributeAt, type Element, parseXml } from "./xml.js";
 
 /** Parts that only a start of the network brings into effect. */
 const STARTED: readonly Part[] = ["mode", "cidr", "mtu", "bridge", "dns.domain"];
@@ -56,9 +56,9 @@ async function changeLive(
   const edits: Edit[] = [];
   const was = propertiesOf(network, true);
   if (parts.has("dhcp.range") && (range?.start !== wanted.dhcp?.range?.start || range?.end !== wanted.dhcp?.range?.end))
-    edits.push(...replaced("dhcpRange", "range", range, wanted.dhcp?.range));
+    edits.push(...rangeEdits(network, wanted.dhcp?.range));
   if (parts.has("dhcp.hosts") || parts.has("addressing"))
-    edits.push(...hostEdits(entries, hostsFor(network, wanted, parts)));
+    edits.push(...hostEdits(hostElements(network), entries, hostsFor(network, wanted, parts)));
   if (parts.has("dns.hosts")) edits.push(...dnsEdits(was.dns?.hosts ?? [], wanted.dns?.hosts ?? []));
   // Deletions first: an address or a name may move from one entry to another.
   for (const change of edits.filter((e) => e.command === "delete")) await unlessMissing(editApart(host, net, change));
@@ -70,24 +70,37 @@ const unlessMissing = (deletion: Promise<void>): Promise<void> =>
     if (!isMissing(error)) throw error;
   });
 
-type Range = { readonly start: string; readonly end: string };
-
-const replaced = (section: "dhcpRange", name: string, was: Range | undefined, wanted: Range | undefined): Edit[] => [
-  ...(was === undefined ? [] : [{ command: "delete", section, element: [name, { ...was }] } as const]),
-  ...(wanted === undefined ? [] : [{ command: "addLast", section, element: [name, { ...wanted }] } as const]),
-];
+/** libvirt cannot modify a range. The first one is the declared one; the others stay as long as one is wanted. */
+function rangeEdits(network: Element, wanted: Range | undefined): Edit[] {
+  const section = "dhcpRange";
+  const present = rangesOf(network);
+  const gone = wanted === undefined ? present : present.slice(0, 1);
+  const edits = gone.map((element): Edit => ({ command: "delete", section, element }));
+  if (wanted === undefined) return edits;
+  const attributes = { start: wanted.start, end: wanted.end };
+  const element = present[0] ? renewed(present[0], attributes) : (["range", attributes] as const);
+  return [...edits, { command: "addFirst", section, element }];
+}
 
 /** An entry is changed in place where its new address and name are free: the DHCP server of a network without any is restarted. */
-function hostEdits(was: readonly HostEntry[], wanted: readonly HostEntry[]): Edit[] {
+function hostEdits(
+  present: ReadonlyMap<string, Element>,
+  was: readonly HostEntry[],
+  wanted: readonly HostEntry[],
+): Edit[] {
   const missing = (a: readonly HostEntry[], b: readonly HostEntry[]) =>
     a.filter((e) => !b.some((o) => sameEntry(e, o)));
   const free = (e: HostEntry) =>
     was.every((o) => o.mac === e.mac || (o.address !== e.address && (e.name === undefined || o.name !== e.name)));
+  const elementOf = (e: HostEntry) => {
+    const element = present.get(e.mac);
+    return element === undefined ? hostElement(e) : renewed(element, hostAttributes(e));
+  };
   const [gone, come] = [missing(was, wanted), missing(wanted, was)];
   const changed = come.filter((e) => free(e) && gone.some((o) => o.mac === e.mac));
   const rest = (list: readonly HostEntry[]) => list.filter((e) => !changed.some((c) => c.mac === e.mac));
   const each = (command: Edit["command"], list: readonly HostEntry[]) =>
-    list.map((e): Edit => ({ command, section: "dhcpHost", element: hostElement(e) }));
+    list.map((e): Edit => ({ command, section: "dhcpHost", element: elementOf(e) }));
   return [...each("modify", changed), ...each("delete", rest(gone)), ...each("addLast", rest(come))];
 }
 

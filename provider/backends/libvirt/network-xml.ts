@@ -3,11 +3,21 @@ import { ProviderError } from "../../core/errors.js";
 import { type Cidr, gatewayOf, hasGuest, parseCidr, toAddress, toNumber } from "../../kinds/address.js";
 import { addressingOf } from "../../kinds/network.js";
 import { freeAddress } from "../free-address.js";
-import { hostElement } from "./network-entry.js";
-import { addressesOf, entryOf, type HostEntry, ipv4Of, sameEntry } from "./network-ip.js";
+import { hostAttributes, hostElement, renewed } from "./network-entry.js";
+import { addressesOf, entryOf, type HostEntry, ipv4Of, type Range, sameEntry } from "./network-ip.js";
 import { allottedEntries, readMark, writeMark } from "./network-mark.js";
 import { type Mode, modeOf, type NetworkInputs } from "./network-read.js";
-import { append, attribute, childrenOf, type Element, elements, ensure, find, removeElement } from "./xml.js";
+import {
+  append,
+  attribute,
+  childrenOf,
+  type Element,
+  elements,
+  ensure,
+  find,
+  removeElement,
+  setAttributes,
+} from "./xml.js";
 
 /** A part of a declaration that is written by itself. What no part touches stays as the host has it. */
 export type Part =
@@ -166,8 +176,8 @@ function setBridge(network: Element, { mode, bridge }: NetworkInputs, forget: bo
 
 function setDomain(network: Element, name: string | undefined): void {
   const wanted = name === "" ? undefined : name;
-  const known = attribute(find(network, "domain"), "localOnly");
-  setElement(network, "domain", { name: wanted, localOnly: wanted === undefined ? undefined : (known ?? "yes") });
+  if (wanted !== undefined && find(network, "domain") === undefined) append(network, ["domain", { localOnly: "yes" }]);
+  setElement(network, "domain", { name: wanted });
 }
 
 function setDnsHosts(
@@ -207,10 +217,19 @@ function setDhcp(network: Element, wanted: NetworkInputs, hosts: readonly HostEn
   const range = parts.has("dhcp.range") ? wanted.dhcp?.range : undefined;
   if (range === undefined && hosts.length === 0 && present === undefined) return;
   const dhcp = present ?? append(ip, ["dhcp"]);
-  if (parts.has("dhcp.range")) drop(dhcp, "range");
-  if (range) append(dhcp, ["range", { start: range.start, end: range.end }], elements(dhcp)[0] ?? null);
+  if (parts.has("dhcp.range")) setRange(dhcp, range);
   setHosts(dhcp, hosts);
   if (childrenOf(dhcp, "host").length + childrenOf(dhcp, "range").length === 0) removeElement(dhcp);
+}
+
+/** The first range, which is the declared one. Those that others added after it go only when none is wanted. */
+function setRange(dhcp: Element, range: Range | undefined): void {
+  if (range === undefined) drop(dhcp, "range");
+  else
+    setAttributes(find(dhcp, "range") ?? append(dhcp, ["range"], elements(dhcp)[0] ?? null), {
+      start: range.start,
+      end: range.end,
+    });
 }
 
 /** The entries in this order. One that is there already keeps all that its element has; entries without a MAC stay. */
@@ -221,8 +240,8 @@ function setHosts(dhcp: Element, hosts: readonly HostEntry[]): void {
   for (const { element } of present) removeElement(element);
   const rest = childrenOf(dhcp, "bootp")[0] ?? null;
   for (const host of hosts) {
-    const kept = present.find(({ entry }) => sameEntry(entry, host));
-    if (kept) dhcp.insertBefore(kept.element, rest);
+    const kept = present.find(({ entry }) => entry.mac === host.mac);
+    if (kept) dhcp.insertBefore(renewed(kept.element, hostAttributes(host)), rest);
     else append(dhcp, hostElement(host), rest);
   }
 }

@@ -112,6 +112,13 @@ export function ensure(parent: Element, path: string): Element {
   return here;
 }
 
+/** Sets attributes; those that are `undefined` are taken away. */
+export function setAttributes(element: Element, attributes: Attributes): void {
+  for (const [name, value] of Object.entries(attributes))
+    if (value === undefined) element.removeAttribute(name);
+    else element.setAttribute(name, String(value));
+}
+
 /** Replaces the text of the element at `path`; `undefined` removes the element. */
 export function setText(parent: Element, path: string, text: string | undefined): void {
   if (text === undefined) removeElement(find(parent, path));
