@@ -151,8 +151,13 @@ function explained(error: unknown): unknown {
       "bridge",
       "Leave the bridge out, so that the host chooses a free name, or choose another one.",
     );
-  if (/already exists with uuid|already defined with uuid/i.test(error.fact)) return about("exists", "name", ADOPT);
-  return error;
+  const taken = /network '(.*)' (?:already exists|is already defined) with uuid/i.exec(error.fact)?.[1];
+  return taken === undefined ? error : nameTaken(taken, error);
 }
 
-export const ADOPT = "Choose another name, or set `adopt` to take the present network over.";
+export const nameTaken = (name: string, cause?: unknown): ProviderError =>
+  new ProviderError("exists", `"${name}" is on the host already and belongs to somebody else`, {
+    where: { property: "name" },
+    hint: "Choose another name, or set `adopt` to take the present network over.",
+    cause,
+  });

@@ -14,7 +14,7 @@ import { names, usersOf } from "./network-plugs.js";
 import { beyond, type NetworkInputs, type ObservedNetwork, propertiesOf } from "./network-read.js";
 import { byName, byUuid, definitionFlags, findNetwork, inactiveXml, refOf, unlessGone } from "./network-ref.js";
 import { updateNetwork } from "./network-update.js";
-import { ADOPT, define, setAutostart, start, stop, undefine } from "./network-write.js";
+import { define, nameTaken, setAutostart, start, stop, undefine } from "./network-write.js";
 import { EVERY_PART, settle } from "./network-xml.js";
 import { refuse } from "./refusal.js";
 import { networks } from "./rpc/procedures/network.js";
@@ -131,11 +131,7 @@ async function createNetwork(host: LibvirtHost, wanted: NetworkInputs, step: Ste
   if (wanted.adopt !== undefined) return adoptNetwork(host, wanted.adopt, step);
   const uuid = uuidOf("Network", wanted.owner, wanted.name);
   const present = await byName(host, wanted.name);
-  if (present !== undefined && present.uuid !== uuid)
-    throw new ProviderError("exists", `"${wanted.name}" is on the host already and belongs to somebody else`, {
-      where: { property: "name" },
-      hint: ADOPT,
-    });
+  if (present !== undefined && present.uuid !== uuid) throw nameTaken(wanted.name);
   if (present !== undefined) return goOn(host, uuid, wanted, step);
   host.inventory.forget();
   refuse(await examineNetwork(host, wanted, undefined));
