@@ -332,6 +332,13 @@ export const HOST: readonly Row[] = [
     /storage pool "theirs" already: choose another, or set `adopt`/,
   ],
   [
+    "a drive that is not there",
+    "StoragePool",
+    { path: "Q:\\pool" },
+    "path",
+    /^the host has no drive Q:: choose another/,
+  ],
+  [
     "a folder that is a file",
     "StoragePool",
     { path: "C:\\theirs\\used.vhdx" },

@@ -1,5 +1,6 @@
+import { ProviderError } from "../../core/errors.js";
 import type { HypervHost } from "./host.js";
-import { parentOf, samePath, settledPath } from "./paths.js";
+import { AWAY_HINT, awayFact, parentOf, samePath, settledPath } from "./paths.js";
 import { markIn, volumePath } from "./pools.js";
 import { getDisk } from "./requests/disk.js";
 import type { DiskView, PoolView } from "./view.js";
@@ -8,6 +9,15 @@ import type { DiskView, PoolView } from "./view.js";
 export async function diskAt(host: HypervHost, path: string): Promise<DiskView> {
   const { disks } = await host.view();
   return disks.find((d) => samePath(d.path, path)) ?? (await getDisk(host.agent, settledPath(path)));
+}
+
+/**
+ * What a look at something that does not exist means: it is gone.
+ *
+ * @throws `failed` where its drive or share is not there either: then it stays in the state.
+ */
+export function gone({ path, away }: Pick<DiskView | PoolView, "path" | "away">): undefined {
+  if (away) throw new ProviderError("failed", awayFact(path), { hint: AWAY_HINT });
 }
 
 /** The path of a volume of a pool by its name: the one that is marked so, else the file of that name. */

@@ -19,6 +19,18 @@ export const samePath = (a: string, b: string): boolean => keyOf(a) === keyOf(b)
 /** What is the same for all spellings of a path. */
 export const keyOf = (path: string): string => settledPath(path).toLowerCase();
 
+/** What a path needs first, in words: its drive or its share. */
+export function rootOf(path: string): string {
+  const settled = settledPath(path);
+  const share = /^\\\\[^\\]+\\[^\\]+/.exec(settled)?.[0];
+  return share === undefined ? `drive ${settled.slice(0, 2).toUpperCase()}` : `share ${share}`;
+}
+
+/** What is said of a path whose drive or share is not there: what is on it is not lost. */
+export const awayFact = (path: string): string =>
+  `the ${rootOf(path)} of ${path} is not there, so nobody knows what is on it`;
+export const AWAY_HINT = "Bring it back; what is gone for good is taken out of the state by hand.";
+
 /** Folder of a file, and the folder itself of the root of a drive. */
 export function parentOf(path: string): string {
   const settled = settledPath(path);

@@ -2,8 +2,9 @@ import type { Driver, Recorded, Step, Update } from "../../core/driver.js";
 import { isProviderError, ProviderError } from "../../core/errors.js";
 import type { InputsOf, Problem } from "../../core/kind.js";
 import type { Kinds } from "../../kinds/index.js";
+import { gone } from "./disks.js";
 import type { HypervHost } from "./host.js";
-import { isPath, notOfWindows, samePath, settledPath } from "./paths.js";
+import { isPath, notOfWindows, rootOf, samePath, settledPath } from "./paths.js";
 import { findPool, markText, nameOf, ownerOf } from "./pools.js";
 import { reasonOf, refuse } from "./refuse.js";
 import { createFolder, getFolder, removeFolder } from "./requests/folder.js";
@@ -90,8 +91,8 @@ async function examine(
 /** A path that is none of a folder. */
 async function folderProblems(host: HypervHost, path: string): Promise<readonly Problem[]> {
   try {
-    await getFolder(host.agent, settledPath(path));
-    return [];
+    const { away } = await getFolder(host.agent, settledPath(path));
+    return away ? [{ path: "path", reason: `the host has no ${rootOf(path)}: choose another path` }] : [];
   } catch (error) {
     if (!isProviderError(error, "invalid")) throw error;
     return [{ path: "path", reason: reasonOf({ fact: error.fact, hint: error.hint ?? "Choose another path." }) }];
@@ -102,8 +103,9 @@ async function observe(host: HypervHost, id: string, recorded?: Recorded<Storage
   const pool = host.fresh
     ? (await host.view()).pools.find(({ path }) => samePath(path, id))
     : await getFolder(host.agent, id);
+  if (pool?.exists === false) return gone(pool);
   // A folder without a mark is no pool: somebody took it from the list.
-  if (pool === undefined || !pool.exists || (pool.mark === undefined && !pool.isDefault)) return undefined;
+  if (pool === undefined || (pool.mark === undefined && !pool.isDefault)) return undefined;
   const said = recorded?.inputs.path;
   const properties: Partial<Inputs> = {
     name: nameOf(pool),

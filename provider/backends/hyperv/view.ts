@@ -85,10 +85,14 @@ export const virtualSwitch = fields({
 
 export const nat = fields({ name: text, prefix: text });
 
+/** It is not there because its drive or share is not: nobody knows then what that holds. */
+const away = flag;
+
 /** A file that may be a virtual disk. Sizes in bytes; those of one that something has open may not be known. */
 export const disk = fields({
   path,
   exists: flag,
+  away,
   fileSize: optional(number),
   size: optional(number),
   /** `Dynamic`, `Fixed` or `Differencing`. */
@@ -108,6 +112,7 @@ export const disk = fields({
 export const pool = fields({
   path,
   exists: flag,
+  away,
   /** The folder that Hyper-V itself takes for disks. */
   isDefault: flag,
   /** Text of the mark that says whose it is. */

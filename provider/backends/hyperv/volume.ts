@@ -3,7 +3,7 @@ import type { Problem } from "../../core/kind.js";
 import { showBytes } from "../../core/units.js";
 import { LARGEST } from "../../media/vhdx-layout.js";
 import { SMALLEST } from "../../media/vhdx-source.js";
-import { diskAt } from "./disks.js";
+import { diskAt, gone } from "./disks.js";
 import type { HypervHost } from "./host.js";
 import {
   fileNameProblem,
@@ -99,7 +99,7 @@ async function observe(host: HypervHost, id: string, recorded?: Recorded<Volume>
   const { pools } = await host.view();
   const pool = pools.find((p) => samePath(p.path, parentOf(path)));
   const disk = await diskAt(host, path);
-  if (!disk.exists) return undefined;
+  if (!disk.exists) return gone(disk);
   const mark = markIn(pool, path);
   return {
     id: disk.path,

@@ -80,8 +80,8 @@ export interface Settings {
   /** What a guest does when it is asked to shut down. */
   readonly shutdown: "obeys" | "hangs" | "fails";
   readonly heartbeat: "OkApplicationsUnknown" | "NoContact" | "LostCommunication";
-  /** Whether guests have the daemon that reports addresses. */
-  readonly kvp: boolean;
+  /** Whether guests have the daemon that reports addresses; `pairs`: one that knows the pairs alone, not the adapters. */
+  readonly kvp: boolean | "pairs";
   /** Addresses of guests, by MAC (twelve digits), that nobody booted. */
   readonly addresses: readonly { readonly mac: string; readonly address: string }[];
   /** Guests take more static memory while they run. */

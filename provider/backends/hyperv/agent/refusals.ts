@@ -1,4 +1,5 @@
 import { type Code, ProviderError } from "../../../core/errors.js";
+import { AWAY_HINT, awayFact } from "../paths.js";
 
 /** What the agent refused by itself, as a sentence. `f` gives a fact by its name, as text. */
 interface Refusal {
@@ -14,6 +15,7 @@ const BUGS: Readonly<Record<string, Refusal>> = {
 };
 
 const FILES: Readonly<Record<string, Refusal>> = {
+  Away: { code: "failed", fact: (f) => awayFact(f("path")), hint: AWAY_HINT },
   FileExists: {
     code: "exists",
     fact: (f) => `${f("path")} exists already`,

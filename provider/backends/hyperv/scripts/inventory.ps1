@@ -53,13 +53,14 @@ function ConvertTo-CvMachines($Machines) {
         $parts.Firmware = Group-CvParts @(Hyper-V\Get-VMFirmware -VM $second -ErrorAction Stop)
         $parts.Security = Group-CvParts @(Hyper-V\Get-VMSecurity -VM $second -ErrorAction Stop)
     }
+    $parts.Address = Find-CvAddresses $Machines $parts.Nic
     foreach ($machine in $Machines) { ConvertTo-CvMachine $machine $parts }
 }
 
 function ConvertTo-CvMachine($Machine, $Parts) {
     $id = [string] $Machine.Id
     $own = @{}
-    foreach ($sort in $Parts.Keys) { $own[$sort] = @(if ($Parts[$sort].ContainsKey($id)) { $Parts[$sort][$id] }) }
+    foreach ($sort in @($Parts.Keys | Where-Object { $_ -ne 'Address' })) { $own[$sort] = @(if ($Parts[$sort].ContainsKey($id)) { $Parts[$sort][$id] }) }
     $memory = $own.Memory[0]
     return @{
         id             = $id
@@ -88,7 +89,7 @@ function ConvertTo-CvMachine($Machine, $Parts) {
         }
         firmware       = $(if ($own.Firmware.Count -gt 0) { ConvertTo-CvFirmware $own.Firmware[0] })
         tpm            = $own.Security.Count -gt 0 -and [bool] $own.Security[0].TpmEnabled
-        nics           = @(foreach ($nic in $own.Nic) { ConvertTo-CvNic $nic })
+        nics           = @(foreach ($nic in $own.Nic) { ConvertTo-CvNic $nic $Parts.Address[[string] $nic.Id] })
         disks          = @(foreach ($disk in $own.Disk) { ConvertTo-CvDrive $disk })
         dvds           = @(foreach ($dvd in $own.Dvd) { ConvertTo-CvDrive $dvd })
         snapshots      = @(foreach ($snapshot in $own.Snapshot) { @{ id = [string] $snapshot.Id; name = $snapshot.Name } })
@@ -111,8 +112,10 @@ function ConvertTo-CvFirmware($Firmware) {
     }
 }
 
-function ConvertTo-CvNic($Nic) {
+# The guest's own word on its addresses goes before what was found out otherwise.
+function ConvertTo-CvNic($Nic, $Found) {
     $vlan = $Nic.VlanSetting
+    $told = @($Nic.IPAddresses | Where-Object { $_ })
     return @{
         id         = [string] $Nic.Id
         name       = $Nic.Name
@@ -122,7 +125,7 @@ function ConvertTo-CvNic($Nic) {
         dynamicMac = [bool] $Nic.DynamicMacAddressEnabled
         legacy     = [bool] $Nic.IsLegacy
         spoofing   = $Nic.MacAddressSpoofing.ToString() -eq 'On'
-        addresses  = @(foreach ($address in $Nic.IPAddresses) { if ($address) { [string] $address } })
+        addresses  = @(foreach ($address in $(if ($told.Count -gt 0) { $told } else { $Found })) { [string] $address })
         vlan       = @{
             mode    = $vlan.OperationMode.ToString()
             access  = [int] $vlan.AccessVlanId

@@ -36,8 +36,11 @@ function Get-CvPools {
 }
 
 function Get-CvFolderFacts([string] $Path, [bool] $Default) {
-    $pool = @{ path = $Path; exists = [IO.Directory]::Exists($Path); isDefault = $Default; mark = $null; capacity = $null; available = $null; marks = @() }
-    if (-not $pool.exists) { return $pool }
+    $pool = @{ path = $Path; exists = [IO.Directory]::Exists($Path); away = $false; isDefault = $Default; mark = $null; capacity = $null; available = $null; marks = @() }
+    if (-not $pool.exists) {
+        $pool.away = Test-CvAway $Path
+        return $pool
+    }
     $mark = Get-CvMarkPath $Path $CvPoolMark
     # A mark in a folder that is not on the list was copied there with it.
     if (($Default -or [IO.File]::Exists((Get-CvPoolEntry $Path))) -and [IO.File]::Exists($mark)) { $pool.mark = [IO.File]::ReadAllText($mark) }
@@ -79,6 +82,7 @@ function New-CvPool($Arguments) {
 $CvRequests['pool.remove'] = @{ Function = 'Remove-CvPool'; Beside = $true }
 function Remove-CvPool($Arguments) {
     $path = $Arguments.path
+    if (Test-CvAway $path) { Stop-Cv 'Away' @{ path = $path } }
     $own = [IO.Path]::Combine($path, $CvMarkFolder)
     if ($Arguments.folder -and [IO.Directory]::Exists($path)) {
         $others = @([IO.Directory]::GetFileSystemEntries($path) | Where-Object { -not (Test-CvSamePath $_ $own) })

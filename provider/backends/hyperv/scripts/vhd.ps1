@@ -6,6 +6,9 @@ function Test-CvSamePath([string] $One, [string] $Other) {
 }
 function Get-CvPath([string] $Path) { return $Path.Replace('/', '\').TrimEnd('\') }
 
+# Whether the drive or share of a path is not there: nobody can tell then what it holds.
+function Test-CvAway([string] $Path) { return (-not [IO.Directory]::Exists([IO.Path]::GetPathRoot($Path))) }
+
 # Files of a folder that may be disks. A folder that is not there has none.
 function Get-CvDiskFiles([string] $Folder) {
     if (-not [IO.Directory]::Exists($Folder)) { return }
@@ -25,9 +28,12 @@ function Get-CvDisks($Paths) {
 
 function Get-CvDisk([string] $Path) {
     $file = New-Object IO.FileInfo $Path
-    $disk = @{ path = $Path; exists = $file.Exists; fileSize = $null; modified = $null; open = $false; size = $null
+    $disk = @{ path = $Path; exists = $file.Exists; away = $false; fileSize = $null; modified = $null; open = $false; size = $null
         type = $null; format = $null; parent = $null; identifier = $null; blockSize = $null; error = $null }
-    if (-not $file.Exists) { return $disk }
+    if (-not $file.Exists) {
+        $disk.away = Test-CvAway $Path
+        return $disk
+    }
     $disk.fileSize = [long] $file.Length
     $disk.modified = $file.LastWriteTimeUtc
     try {
@@ -118,11 +124,13 @@ function Get-CvUses([string] $Path, $Folders) {
 }
 
 # Deletes one file, if nobody needs it, and the mark that says whose it is before it: a mark without a file would make the
-# next file of that name ours. A file that is not there is gone.
+# next file of that name ours. A file that is not there is gone,
+# unless its drive is away.
 $CvRequests['vhd.remove'] = @{ Function = 'Remove-CvDisk'; Beside = $true }
 function Remove-CvDisk($Arguments) {
     $path = $Arguments.path
     $there = [IO.File]::Exists($path)
+    if (-not $there -and (Test-CvAway $path)) { Stop-Cv 'Away' @{ path = $path } }
     if ($there) {
         $uses = Get-CvUses $path $Arguments.folders
         if ($null -ne $uses.machine) { Stop-Cv 'VhdInUse' @{ path = $path; machine = $uses.machine } }

@@ -32,7 +32,7 @@ function New-Nic($Vm, $Nic) {
     $object.IsManagementOs = $false
     $object.IsLegacy = [bool]$Nic.legacy
     $object.DynamicMacAddressEnabled = [bool]$Nic.dynamic
-    $object.IPAddresses = [string[]]@(if ((Get-LiveState $Vm) -eq 'Running') { Get-GuestAddress $Vm $Nic })
+    $object.IPAddresses = [string[]]@(if ((Get-LiveState $Vm) -eq 'Running' -and 'pairs' -ne $settings.kvp) { Get-GuestAddress $Vm $Nic })
     $object.ClusterMonitored = $true
     $object
 }
