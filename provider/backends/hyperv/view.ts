@@ -19,6 +19,8 @@ const drive = fields({
   location: number,
   /** Empty when nothing is in it. */
   path,
+  /** The file that is written to: a checkpoint laid it over the disk of `path`. */
+  layer: optional(path),
 });
 
 const adapter = fields({

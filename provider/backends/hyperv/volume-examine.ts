@@ -104,12 +104,12 @@ export function resizing({ disks, machines }: Inventory, { size }: Wanted, now: 
       `must not be less than it is (${showBytes(now.outputs.size)}), not ${showBytes(size)}: a volume never shrinks; make a new one and copy what matters`,
     );
   const { path } = now.outputs;
-  const over = disks.find((d) => d.parent !== undefined && samePath(d.parent, path));
-  if (over !== undefined) return reason(`must stay as it is: the disk ${over.path} lies over it`);
   const machine = machines.find((m) => m.disks.some((d) => samePath(d.path, path)));
   const drive = machine?.disks.find((d) => samePath(d.path, path));
   if (machine !== undefined && machine.snapshots.length > 0)
     return reason(`must stay as it is: the virtual machine "${machine.name}" has checkpoints`);
+  const over = disks.find((d) => d.parent !== undefined && samePath(d.parent, path));
+  if (over !== undefined) return reason(`must stay as it is: the disk ${over.path} lies over it`);
   return drive?.controller === "IDE" && machine?.state !== "Off"
     ? reason(`must stay as it is while "${machine?.name}" runs: a disk on IDE grows only while the machine is off`)
     : [];

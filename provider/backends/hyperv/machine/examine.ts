@@ -8,6 +8,7 @@ import { fileOf, parentOf, samePath } from "../paths.js";
 import { reasonOf } from "../refuse.js";
 import type { Inventory } from "../requests/host.js";
 import type { MachineView } from "../view.js";
+import { layered } from "./layout.js";
 import { readMark } from "./mark.js";
 import { addressFault, NETWORK_HINT, switchOf } from "./resolve.js";
 import type { DeclaredDisk, DeclaredNic, MachineInputs, MachineObserved } from "./types.js";
@@ -27,7 +28,7 @@ export async function examine(
   const problems: Problem[] = [];
   if (now === undefined) problems.push(...identityProblems(view, wanted));
   else problems.push(...nameProblems(view, wanted, now.id));
-  problems.push(...(await diskProblems(host, view, wanted, self)));
+  problems.push(...(await diskProblems(host, view, wanted, self)), ...layerProblems(wanted, now, self));
   if (wanted.cdrom !== undefined && wanted.cdrom !== now?.properties.cdrom && !(await isThere(host, wanted.cdrom)))
     problems.push({
       path: "cdrom",
@@ -123,6 +124,19 @@ async function diskProblems(
       });
   }
   return problems;
+}
+
+/** What was written since a checkpoint is in a layer over the disk, and would be lost with its drive. */
+function layerProblems({ disks }: Wanted, now: MachineObserved | undefined, self: MachineView | undefined): Problem[] {
+  const wanted: readonly (Partial<DeclaredDisk> | undefined)[] = disks ?? [];
+  if (disks === undefined || wanted.some((disk) => disk?.volume === undefined && disk?.path === undefined)) return [];
+  const under = self?.disks.filter(({ layer }) => layer !== undefined) ?? [];
+  return under.flatMap(({ path }): Problem[] => {
+    const isIt = (disk: Partial<DeclaredDisk> | undefined) => samePath(disk?.volume ?? disk?.path ?? "", path);
+    const [was, will] = [now?.properties.disks?.find(isIt), wanted.find(isIt)];
+    if (was === undefined || (will !== undefined && (will.bus === "sata") === (was.bus === "sata"))) return [];
+    return [{ path: "disks", reason: reasonOf(layered(was.name, self?.name ?? "")) }];
+  });
 }
 
 /** A path that cannot be looked at is no problem of the declaration. */

@@ -1,5 +1,6 @@
 import { ProviderError } from "../../../core/errors.js";
 import { samePath } from "../paths.js";
+import type { Fault } from "../refuse.js";
 import type { DriveView, MachineView } from "../view.js";
 import type { DiskMark } from "./mark.js";
 import type { DeclaredDisk, Place } from "./types.js";
@@ -32,6 +33,12 @@ export interface PlacedDisk extends Place {
 }
 
 export const pathOf = ({ volume, path }: DeclaredDisk): string => volume ?? path ?? "";
+
+/** Why a disk under checkpoints stays where it is. */
+export const layered = (disk: string, machine: string): Fault => ({
+  fact: `must keep "${disk}" where it is, because the virtual machine "${machine}" has checkpoints`,
+  hint: "Remove them first: what was written since is in layers over its disks.",
+});
 
 /** The mark of a drive that is there: by its file, else by its place among the machine's. */
 export const drivesByName = (machine: MachineView, marks: readonly DiskMark[]): ReadonlyMap<string, DriveView> =>

@@ -13,8 +13,8 @@ import {
   stopMachine,
   updateMachine,
 } from "../requests/machine.js";
-import type { MachineView } from "../view.js";
-import { cdPlaces, drivesByName, isAt, pathOf, placed } from "./layout.js";
+import type { DriveView, MachineView } from "../view.js";
+import { cdPlaces, drivesByName, isAt, layered, pathOf, placed } from "./layout.js";
 import { type MachineMark, readMark } from "./mark.js";
 import { isUp, stateOf } from "./read.js";
 import { claimantOf, type Nic, resolveNics } from "./resolve.js";
@@ -99,13 +99,13 @@ async function carryOut(host: HypervHost, work: Work, step: Step): Promise<void>
   const { now, machine, changes } = work;
   const { inputs: wanted, seed } = machine;
   const { signal } = step;
+  const steps = stepsOf(work);
   const restarts = changes.some((c) => c.effect === "restart");
   const up = isUp(now.state);
   const stops = up && (restarts || wanted.powerState === "stopped");
   const oldSeed = work.mark?.seed;
   if (seed !== undefined && seed.path !== oldSeed?.path) await uploadSeed(host, seed, signal);
   if (stops) await stop(host, now, wanted, step);
-  const steps = stepsOf(work);
   if (steps.length > 0) await updateMachine(host.agent, now.id, { changes: steps, sole: claimed(work) }, { signal });
   const starts = wanted.powerState !== "stopped" && (!up || stops);
   if (starts) {
@@ -168,12 +168,22 @@ function diskSteps({ now, machine, mark }: Work): readonly MachineChange[] {
       (mark === undefined || isMarked(mark, drive.path) || machine.disks.some((d) => samePath(d.path, drive.path))) &&
       !machine.disks.some((d) => samePath(d.path, drive.path) && isAt(drive, d)),
   );
+  refuseLayered(now, mark, gone);
   return [
     ...gone.map(({ id }): MachineChange => ({ what: "disk.remove", with: { id } })),
     ...machine.disks
       .filter((d) => !stays(d.path, d))
       .map((d): MachineChange => ({ what: "disk.add", with: driveOf(d) })),
   ];
+}
+
+/** @throws `invalid` for a drive whose disk would come back without what was written since a checkpoint. */
+function refuseLayered(now: MachineView, mark: MachineMark | undefined, gone: readonly DriveView[]): void {
+  const drive = gone.find(({ layer }) => layer !== undefined);
+  if (drive === undefined) return;
+  const name = mark?.disks.find((d) => samePath(d.path, drive.path))?.name ?? drive.path;
+  const { fact, hint } = layered(name, now.name);
+  throw new ProviderError("invalid", fact, { where: { property: "disks" }, hint });
 }
 
 function cdSteps({ now, machine }: Work): readonly MachineChange[] {

@@ -1,11 +1,14 @@
 # The whole host in one answer, for a refresh of everything. A list that fails is an error and never an empty list.
 
+# A machine has 50 checkpoints at most (documented).
+$CvDeepestLayer = 64
+
 $CvRequests['host.inventory'] = @{ Function = 'Get-CvInventory' }
 function Get-CvInventory($Arguments) {
     $machines = @(Get-CvMachines)
     $pools = @(Get-CvPools)
     $paths = New-Object Collections.ArrayList
-    foreach ($machine in $machines) { foreach ($disk in $machine.disks) { [void] $paths.Add($disk.path) } }
+    foreach ($machine in $machines) { foreach ($disk in $machine.disks) { [void] $paths.Add($disk.path); if ($disk.layer) { [void] $paths.Add($disk.layer) } } }
     foreach ($pool in $pools) { foreach ($path in (Get-CvDiskFiles $pool.path)) { [void] $paths.Add($path) } }
     return @{
         machines = $machines
@@ -135,12 +138,24 @@ function ConvertTo-CvNic($Nic, $Found) {
     }
 }
 
+# A checkpoint lays a layer over each disk; the disk that was given to the machine is under all of them.
+function Get-CvBelowLayers([string] $Path) {
+    for ($i = 0; $Path -match '\.avhdx?$' -and $i -lt $CvDeepestLayer; $i++) {
+        # One that cannot be read is called after the disk that it lies over, with a GUID.
+        try { $Path = [string] (Hyper-V\Get-VHD -Path $Path -ErrorAction Stop).ParentPath }
+        catch { $Path = $Path -replace '_[0-9A-Fa-f-]{36}\.avhd(x?)$', '.vhd$1' }
+    }
+    return $Path
+}
+
 function ConvertTo-CvDrive($Drive) {
+    $path = Get-CvBelowLayers ([string] $Drive.Path)
     return @{
         id         = [string] $Drive.Id
         controller = $Drive.ControllerType.ToString()
         number     = [int] $Drive.ControllerNumber
         location   = [int] $Drive.ControllerLocation
-        path       = [string] $Drive.Path
+        path       = $path
+        layer      = $(if ($path -ne [string] $Drive.Path) { [string] $Drive.Path })
     }
 }
