@@ -47,9 +47,10 @@ export const notesOf = ({
   owner: inputs.owner,
   guest: inputs.guest,
   tags: inputs.tags ?? {},
-  disks: disks.map(({ name, target }) => ({
+  disks: disks.map(({ name, target, path }) => ({
     name,
     target,
+    path,
     spelling: inputs.disks.find((d) => d.name === name)?.path === undefined ? "volume" : "path",
   })),
   nics: nics.map((n) => ({

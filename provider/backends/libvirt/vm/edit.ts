@@ -14,7 +14,7 @@ import {
 } from "../xml.js";
 import { cpuTree, firmwareTrees, notesOf, tpmTree } from "./definition.js";
 import { cdTree, diskTree, nicTree, SCSI } from "./devices.js";
-import { sourceOf } from "./located.js";
+import { layerOf, sourceOf } from "./located.js";
 import { type Notes, readNotes, writeNotes } from "./notes.js";
 import { diskAt, disksOf, macOf, nicAt, ourDisks, ourNics, targetOf } from "./ours.js";
 import { CD_DRIVE, type Disk, type Drive, type MachineInputs, type Nic, type Resolved, SEED_DRIVE } from "./types.js";
@@ -154,7 +154,8 @@ function editDisk(there: Element, disk: Disk): void {
     const source = content.find((c) => Array.isArray(c) && c[0] === "source");
     if (Array.isArray(source)) append(there, source as never);
   }
-  if ((attributeAt(there, "driver", "type") ?? "raw") !== disk.format)
+  // The file that a snapshot laid over it has a format of its own.
+  if (layerOf(there) === undefined && (attributeAt(there, "driver", "type") ?? "raw") !== disk.format)
     ensure(there, "driver").setAttribute("type", disk.format);
   if (!disk.readOnly) removeElement(find(there, "readonly"));
   else ensure(there, "readonly");

@@ -5,9 +5,10 @@ import { DomainXml } from "../rpc/flags.js";
 import { domainRef } from "../rpc/types.js";
 import { attribute, attributeAt, childrenOf, type Element, find, sizeAt, textAt } from "../xml.js";
 import { driveFault, wantedCpus, wantedMemory } from "./edit.js";
-import { describeDomain } from "./located.js";
+import { describeDomain, layerOf, sourceOf } from "./located.js";
 import { readNotes } from "./notes.js";
-import { CD_DRIVE, type MachineInputs, type MachineObserved, SEED_DRIVE } from "./types.js";
+import { disksOf, targetOf } from "./ours.js";
+import { CD_DRIVE, type DeclaredDisk, type MachineInputs, type MachineObserved, SEED_DRIVE } from "./types.js";
 
 type Wanted = Partial<MachineInputs>;
 
@@ -29,21 +30,52 @@ function touches(wanted: Wanted, now: Wanted): boolean {
   const other = (property: keyof MachineInputs) => wanted[property] !== undefined && wanted[property] !== now[property];
   // A machine whose first-boot CD is in its drive has it as `undefined`.
   const seeds = wanted.cloudInit !== undefined && now.cloudInit === null;
-  return seeds || (["cdrom", "cpus", "maxCpus", "memory", "maxMemory", "secureBoot"] as const).some(other);
+  const moves = wanted.disks !== undefined && (now.disks ?? []).some((disk) => !keeps(wanted.disks ?? [], disk));
+  return seeds || moves || (["cdrom", "cpus", "maxCpus", "memory", "maxMemory", "secureBoot"] as const).some(other);
 }
+
+/** Whether a disk stays where it is. What is not known yet may be the same. */
+const keeps = (wanted: readonly (Partial<DeclaredDisk> | undefined)[], disk: DeclaredDisk): boolean =>
+  wanted.some((d) => {
+    const path = d?.volume ?? d?.path;
+    const isIt = path === undefined || path === (disk.volume ?? disk.path);
+    return isIt && (d?.name === undefined || d.name === disk.name) && (d?.bus === undefined || d.bus === disk.bus);
+  });
 
 /** The same for a definition. */
 export function misfits(config: Element, wanted: Wanted): Problem[] {
   return [
-    ...driveProblems(config, wanted),
+    ...deviceProblems(config, wanted),
     ...processorProblems(config, wanted),
     ...memoryProblems(config, wanted),
     ...machineProblems(config, wanted),
   ];
 }
 
+/** What the devices that are there stand against. */
+export const deviceProblems = (config: Element, wanted: Wanted): Problem[] => [
+  ...driveProblems(config, wanted),
+  ...layerProblems(config, wanted),
+];
+
+/** What was written since an external snapshot is in the file over the disk, and would stay behind with it. */
+function layerProblems(config: Element, { disks }: Wanted): Problem[] {
+  if (disks === undefined) return [];
+  const machine = textAt(config, "name") ?? "";
+  const notes = readNotes(config)?.disks ?? [];
+  return disksOf(config).flatMap((disk): Problem[] => {
+    const [layer, target] = [layerOf(disk), targetOf(disk)];
+    const note = notes.find((n) => n.target === target);
+    if (layer === undefined || note === undefined) return [];
+    const bus = (attributeAt(disk, "target", "bus") ?? "virtio") as DeclaredDisk["bus"];
+    const stays = keeps(disks, { name: note.name, volume: sourceOf(disk) ?? "", bus } as DeclaredDisk);
+    const reason = `must keep "${note.name}" as it is, because a snapshot laid ${layer} over it: merge that first (virsh blockcommit "${machine}" ${target} --active --pivot, while it runs)`;
+    return stays ? [] : [{ path: "disks", reason }];
+  });
+}
+
 /** An adopted machine may have something of its own where the CD drives are. */
-export function driveProblems(config: Element, { cloudInit, cdrom }: Wanted): Problem[] {
+function driveProblems(config: Element, { cloudInit, cdrom }: Wanted): Problem[] {
   const problem = (path: string, fault: string | undefined): Problem[] =>
     fault === undefined
       ? []

@@ -9,8 +9,8 @@ const FULL: Notes = {
   guest: HOSTILE,
   tags: { "": "", [HOSTILE]: HOSTILE, constructor: "x", ["__proto__"]: "y", a: " spaces  kept " },
   disks: [
-    { name: "a", target: "vda", spelling: "volume" },
-    { name: "b", target: "sdc", spelling: "path" },
+    { name: "a", target: "vda", spelling: "volume", path: "/pools/a.qcow2" },
+    { name: "b", target: "sdc", spelling: "path", path: "/pools/a.qcow2" },
   ],
   nics: [
     {

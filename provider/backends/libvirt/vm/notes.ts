@@ -12,9 +12,17 @@ export interface Notes {
   readonly owner: string;
   readonly guest: string | undefined;
   readonly tags: Readonly<Record<string, string>>;
-  readonly disks: readonly { readonly name: string; readonly target: string; readonly spelling: "volume" | "path" }[];
+  readonly disks: readonly DiskNote[];
   readonly nics: readonly NicNote[];
   readonly seed: Seed | undefined;
+}
+
+export interface DiskNote {
+  readonly name: string;
+  readonly target: string;
+  readonly spelling: "volume" | "path";
+  /** The file that was put there: an external snapshot of others puts another one over it. */
+  readonly path: string | undefined;
 }
 
 export interface NicNote {
@@ -45,6 +53,7 @@ export function readNotes(domain: Element): Notes | undefined {
       name: text(e, "name"),
       target: text(e, "target"),
       spelling: attribute(e, "spelling") === "path" ? "path" : "volume",
+      path: attribute(e, "path"),
     })),
     nics: noted(all("nic"), "mac").map((e) => ({
       name: text(e, "name"),
@@ -102,7 +111,7 @@ export const bareTree = (notes: Notes, prefix = ""): Tree => [
   `${prefix}object`,
   { owner: notes.owner, guest: notes.guest },
   ...Object.entries(notes.tags).map(([name, value]): Tree => [`${prefix}tag`, { name, value }]),
-  ...notes.disks.map(({ name, target, spelling }): Tree => [`${prefix}disk`, { name, target, spelling }]),
+  ...notes.disks.map((disk): Tree => [`${prefix}disk`, { ...disk }]),
   ...notes.nics.map(({ allotted: a, ...nic }): Tree => {
     const dns = a && a.dns.length > 0 ? a.dns.join(" ") : undefined;
     return [`${prefix}nic`, { ...nic, address: a?.address, prefix: a?.prefix, gateway: a?.gateway, dns }];

@@ -3,7 +3,7 @@ import type { Stats } from "../inventory.js";
 import { DomainState } from "../rpc/flags.js";
 import { attribute, attributeAt, childrenOf, type Element, find, numberOf, sizeAt, textAt } from "../xml.js";
 import { configuredMemory, liveMemory } from "./balloon.js";
-import { sourceOf } from "./located.js";
+import { layerOf, sourceOf } from "./located.js";
 import { nicNames } from "./names.js";
 import { type Notes, readNotes } from "./notes.js";
 import { diskAt, macOf, ourDisks, ourNics } from "./ours.js";
@@ -139,17 +139,20 @@ function readDisks(
   notes: Notes | undefined,
   declared: readonly DiskView[] | undefined,
 ): DiskView[] {
+  const mine = (name: string) => declared?.find((d) => d.name === name);
   const view = (disk: Element): DiskView => {
     const target = attributeAt(disk, "target", "dev") ?? "";
     const note = notes?.disks.find((d) => d.target === target);
     const path = sourceOf(disk) ?? "";
     // Without a mark (an adopted machine) a disk is the declared one with the same file.
     const name = note?.name ?? declared?.find((d) => (d.volume ?? d.path) === path)?.name ?? target;
+    const format = attributeAt(disk, "driver", "type") === "qcow2" ? "qcow2" : "raw";
     return {
       name,
       volume: path,
       path,
-      format: attributeAt(disk, "driver", "type") === "qcow2" ? "qcow2" : "raw",
+      // A file over the disk has a format of its own.
+      format: layerOf(disk) === undefined ? format : (mine(name)?.format ?? format),
       bus: (attributeAt(disk, "target", "bus") ?? "virtio") as DiskView["bus"],
       readOnly: find(disk, "readonly") !== undefined,
       // Only one of them is shown: the word that the declaration uses, else `volume`.
@@ -157,8 +160,7 @@ function readDisks(
   };
   const shown = (disk: DiskView): DiskView => {
     const { volume, path, ...rest } = disk;
-    const mine = declared?.find((d) => d.name === disk.name);
-    return mine?.path !== undefined ? { ...rest, path: path ?? "" } : { ...rest, volume: volume ?? "" };
+    return mine(disk.name)?.path !== undefined ? { ...rest, path: path ?? "" } : { ...rest, volume: volume ?? "" };
   };
   const all = (domain: Element | undefined) => domain && ourDisks(domain, notes, declared).map(view);
   const order = notes?.disks.map((d) => d.name) ?? [];

@@ -32,7 +32,7 @@ export async function remove(
   const live = await describe(host, dom);
   if (live === undefined) return removeLeftovers(host, id, declared, step.report);
   const mayLose = declared.allowSnapshotLoss === true;
-  if (!mayLose) await refuseSnapshots(host, dom);
+  if (!mayLose) await refuseSnapshots(host, dom, live);
   const notes = readNotes(live);
   if (attribute(live, "id") !== undefined) await stop(host, live, declared.shutdown, step);
   // The definition goes last: it alone tells where the rest is, also to an attempt after one that broke off.

@@ -17,7 +17,7 @@ const existing = (...noted: readonly string[]): Existing => ({
     tags: {},
     nics: [],
     seed: undefined,
-    disks: noted.map((name) => ({ name, target: `vd${name}`, spelling: "path" })),
+    disks: noted.map((name) => ({ name, target: `vd${name}`, spelling: "path", path: undefined })),
   },
 });
 const targets = async (declared: Parameters<typeof resolveDisks>[1], there: Existing) =>

@@ -10,7 +10,7 @@ import { attribute, type Element, find, toText } from "../xml.js";
 import { begin } from "./begin.js";
 import { edit } from "./edit.js";
 import { runs } from "./effects.js";
-import { driveProblems } from "./fit.js";
+import { deviceProblems } from "./fit.js";
 import { applyLive, SEED } from "./live.js";
 import { describeDomain } from "./located.js";
 import { type Notes, readNotes } from "./notes.js";
@@ -97,7 +97,7 @@ async function resolveChanged(
   step: Step,
 ): Promise<Resolved> {
   const existing = { config, notes: before };
-  refuse(driveProblems(config, wanted), "invalid");
+  refuse(deviceProblems(config, wanted), "invalid");
   const virtualisation = changes.some((c) => c.property === "acceleration")
     ? await chooseVirtualisation(host, wanted.acceleration, step)
     : ((attribute(config, "type") ?? "qemu") as Virtualisation);
