@@ -190,6 +190,8 @@ describe.skipIf(reason !== undefined)(`calls${reason === undefined ? "" : ` (${r
       expect(w.calls()).toEqual({
         "domain.xml": state === "running" ? 2 : 1,
         "domain.autostart": 1,
+        // Whether the network still keeps its address.
+        "network.xml": 1,
         "domain.allStats": 1,
       });
       // Also where the driver is asked although there is nothing to do: it reads, and writes nothing.

@@ -15,6 +15,7 @@ import { addressIn } from "./machine.js";
 const missing = requirements();
 const title = "what others change behind our back is shown by a refresh and repaired once";
 const MAC = "52:54:00:ee:00:01";
+const SECOND = "52:54:00:ee:00:02";
 
 /** One edit by virsh: the command lines, where a refresh must show it, and what repairs it. */
 type Edit = readonly [what: string, commands: readonly string[], paths: readonly string[], effect: string];
@@ -38,6 +39,12 @@ const MACHINE: readonly Edit[] = [
     "a cable pulled out for the next start",
     ["domif-setlink vm MAC down --config"],
     ['networks["lan"].connected'],
+    "live",
+  ],
+  [
+    "the address that a network keeps for it, taken out there",
+    [`net-update net-a delete ip-dhcp-host <host/mac='${SECOND}'/> --live --config`],
+    ['networks["second"].network'],
     "live",
   ],
   [
@@ -127,7 +134,7 @@ describe.skipIf(missing !== undefined)(missing === undefined ? title : `${title}
       disks: ["root", "data"].map((name, i) => ({ name, volume: ground.volumes[i] })),
       networks: [
         { name: "lan", network: "lan", mac: MAC, address: addressIn("10.88.30.0/24", 9) },
-        { name: "second", network: ground.networks[0] },
+        { name: "second", network: ground.networks[0], mac: SECOND },
       ],
     });
     for (const [kind, declared] of words) made.set(kind, await lab.create(kind, declared));

@@ -66,6 +66,22 @@ export const plug = (host: LibvirtHost, net: NetworkRef, claim: Claim): Promise<
     return { name: textAt(network, "name") ?? net.name, uuid: net.uuid, address };
   });
 
+const given = new WeakMap<LibvirtHost["session"], Map<string, string>>();
+
+function givenBy({ session }: LibvirtHost): Map<string, string> {
+  const known = given.get(session) ?? new Map<string, string>();
+  given.set(session, known);
+  return known;
+}
+
+/** Whether this process has just given a MAC this address itself. True once: who asks again wants to know what is there. */
+export function justGiven(host: LibvirtHost, networkUuid: string, mac: string, address: string): boolean {
+  const key = `${networkUuid} ${mac}`;
+  const isIt = givenBy(host).get(key) === address;
+  givenBy(host).delete(key);
+  return isIt;
+}
+
 async function allotNow(host: LibvirtHost, net: NetworkRef, claim: Claim, network: Element): Promise<Allotment> {
   for (let look = 1; ; look++) {
     const room = await readRoom(host, net, look === 1 ? network : await definition(host, net));
@@ -77,6 +93,7 @@ async function allotNow(host: LibvirtHost, net: NetworkRef, claim: Claim, networ
         if (old) await put(host, net, { command: "delete", section: "dhcpHost", element: hostElement(old) });
         await put(host, net, { command: "addLast", section: "dhcpHost", element: hostElement(entry) });
       }
+      givenBy(host).set(`${net.uuid} ${claim.mac}`, entry.address);
       return room.allotment(entry.address);
     } catch (error) {
       if (look >= LOOKS || !(isClash(error) || isMissing(error) || isProviderError(error, "dropped"))) throw error;
@@ -89,6 +106,7 @@ export const release = (host: LibvirtHost, networkUuid: string, mac: string): Pr
   inTurn(host, networkUuid, () => releaseNow(host, networkUuid, mac));
 
 async function releaseNow(host: LibvirtHost, networkUuid: string, mac: string): Promise<void> {
+  givenBy(host).delete(`${networkUuid} ${mac}`);
   for (let look = 1; ; look++) {
     try {
       const net = await refOf(host, networkUuid);

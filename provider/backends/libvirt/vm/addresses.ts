@@ -1,11 +1,14 @@
 import { isProviderError } from "../../../core/errors.js";
 import { isLocalOnly } from "../../../kinds/address.js";
 import type { Addresses } from "../../addresses.js";
+import { justGiven } from "../allotment.js";
 import type { LibvirtHost } from "../host.js";
+import { addressesOf as entriesIn } from "../network-ip.js";
+import { definitionFlags, unlessGone } from "../network-ref.js";
 import { AddressSource } from "../rpc/flags.js";
 import { domainGuest } from "../rpc/procedures/domain-guest.js";
 import type { DomainRef, NetworkRef } from "../rpc/types.js";
-import { attribute, attributeAt, type Element } from "../xml.js";
+import { attribute, attributeAt, type Element, parseXml } from "../xml.js";
 import type { NicNote, Notes } from "./notes.js";
 import { nicAt } from "./ours.js";
 import { agentConnected } from "./power.js";
@@ -60,6 +63,30 @@ async function ofLeases(
   const leases = await leasesOf(host, { name: note?.network ?? "", uuid });
   return [...new Set(leases.filter((l) => l.mac === mac).map((l) => l.address))];
 }
+
+/**
+ * MACs of interfaces that were given an address which their network does not keep for them any more: somebody took the
+ * entry out, or made the network anew. One description for each network, shared by all machines; none for what this
+ * process has just given.
+ */
+export async function unserved(host: LibvirtHost, notes: Notes | undefined): Promise<ReadonlySet<string>> {
+  const macs = new Set<string>();
+  for (const { mac, network, uuid, allotted } of notes?.nics ?? []) {
+    if (uuid === undefined || allotted === undefined || justGiven(host, uuid, mac, allotted.address)) continue;
+    const kept = await keptBy(host, { name: network ?? "", uuid });
+    if (kept !== undefined && kept.get(mac) !== allotted.address) macs.add(mac);
+  }
+  return macs;
+}
+
+/** Addresses by MAC; `undefined` for a network that is gone. */
+const keptBy = (host: LibvirtHost, net: NetworkRef): Promise<ReadonlyMap<string, string> | undefined> =>
+  host.inventory.share(`addresses of ${net.uuid}`, async () => {
+    const xml = await unlessGone(host.inventory.networkXml(net, definitionFlags(host)));
+    const { entries } =
+      xml === undefined ? { entries: undefined } : entriesIn(parseXml(xml, `the network ${net.name}`));
+    return entries && new Map(entries.map(({ mac, address }) => [mac, address]));
+  });
 
 export interface Lease {
   readonly mac: string;

@@ -8,7 +8,7 @@ import { DomainState, DomainXml } from "../rpc/flags.js";
 import { domains } from "../rpc/procedures/domain.js";
 import { type DomainRef, domainRef } from "../rpc/types.js";
 import { attribute, attributeAt, childrenOf, type Element, find } from "../xml.js";
-import { addressesOf } from "./addresses.js";
+import { addressesOf, unserved } from "./addresses.js";
 import { settled } from "./balloon.js";
 import { beyond } from "./beyond.js";
 import { describeDomain } from "./located.js";
@@ -30,6 +30,7 @@ export async function observe(
   const seen: Seen = {
     ...found,
     networks: await networksFor(host, found.config, notes, recorded),
+    unserved: await unserved(host, notes),
     stats: isActive(found.stats) ? await settled(host, dom, found.config, found.stats) : found.stats,
   };
   const properties = readProperties(seen, recorded);

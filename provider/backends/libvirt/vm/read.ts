@@ -19,6 +19,8 @@ export interface Seen {
   readonly autostart: boolean;
   /** UUIDs of the host's networks by name, where a declaration spells one so and no note tells that it does. */
   readonly networks?: ReadonlyMap<string, string> | undefined;
+  /** MACs whose network does not keep their address any more. */
+  readonly unserved?: ReadonlySet<string>;
 }
 
 type Properties = { -readonly [P in keyof MachineInputs]?: MachineInputs[P] | null | undefined };
@@ -168,7 +170,7 @@ function readDisks(
 }
 
 function readNics(
-  { config, live, networks }: Seen,
+  { config, live, networks, unserved }: Seen,
   notes: Notes | undefined,
   declared: readonly NicView[] | undefined,
 ): NicView[] {
@@ -185,12 +187,12 @@ function readNics(
     const source =
       attribute(nic, "type") === "bridge"
         ? { bridge: attributeAt(nic, "source", "bridge") ?? "" }
-        : { network: spelling ?? "" };
+        : { network: unserved?.has(mac) ? `${spelling ?? ""} without its address` : (spelling ?? "") };
     return {
       name: names.get(mac) ?? mac,
       ...source,
       mac,
-      ...(note?.allotted === undefined ? {} : { address: note.allotted.address }),
+      ...(note?.allotted === undefined || unserved?.has(mac) ? {} : { address: note.allotted.address }),
       model: (attributeAt(nic, "model", "type") ?? "virtio") as NicView["model"],
       connected: attributeAt(nic, "link", "state") !== "down",
     };
