@@ -52,6 +52,17 @@ describe.skipIf(reason !== undefined)(`allotted addresses${reason === undefined 
     expect(allotted(parseXml(await xml("--inactive"), "n"), mac(1))).toBe(first.address);
   });
 
+  it("are given to what runs too, where a daemon that died had only written the definition", async () => {
+    await create();
+    const claim = { mac: mac(1), name: "web" };
+    const first = await allot(s.host, id, claim);
+    const [entry = ""] = entries(await xml());
+    await daemon.virsh("net-update", "n", "delete", "ip-dhcp-host", entry, "--live");
+    expect([entries(await xml()), entries(await xml("--inactive"))]).toEqual([[], [entry]]);
+    expect(await allot(s.host, id, claim)).toEqual(first);
+    expect([entries(await xml()), entries(await xml("--inactive"))]).toEqual([[entry], [entry]]);
+  });
+
   it("never double when many processes ask at the same time", async () => {
     await create({ cidr: "10.1.0.0/24" });
     const sides = Array.from({ length: 4 }, () => side(daemon.uri));

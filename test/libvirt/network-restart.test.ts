@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { inactiveXml, refOf } from "../../provider/backends/libvirt/network-ref.js";
 import { requirements } from "../hosts/libvirtd.js";
+import { breaking } from "./breaking.js";
 import { failure } from "./network-fixtures.js";
 import { useNetworkLab } from "./network-lab.js";
 
@@ -39,6 +40,22 @@ describe.skipIf(reason !== undefined)(`restarts of networks${reason === undefine
     expect(await inactiveXml(lab.s.host, await refOf(lab.s.host, id))).not.toContain("pending");
     await lab.s.change(id, next, wanted);
     expect(await ports((await lab.s.engine.read(id, wanted))!.outputs.bridgeDevice!)).toMatch(/^vnet\d+$/);
+  });
+
+  it("plugs in what an attempt that was broken off had only turned into an interface of the bridge", async () => {
+    const written = { name: "n", cidr: "10.1.0.0/24" };
+    const { id, wanted } = await create(written);
+    await guest("n");
+    const mend = breaking(lab.s.host, "domain.updateDevice", "end", 2);
+    const next = lab.s.declare({ ...written, mtu: 1300 });
+    await expect(lab.s.change(id, wanted, next)).rejects.toThrow();
+    mend();
+    expect(await lab.daemon.virsh("dumpxml", "guest")).toContain("<source bridge=");
+    await lab.s.change(id, wanted, next);
+    const live = await lab.daemon.virsh("dumpxml", "guest");
+    expect(live).toContain("<source network='n'");
+    expect(live).not.toContain("<link state='down'");
+    expect(await ports((await lab.s.engine.read(id, next))!.outputs.bridgeDevice!)).toMatch(/^vnet\d+$/);
   });
 
   it("plugs in what began with a packet size of the network, and keeps a pulled cable pulled", async () => {

@@ -5,6 +5,7 @@ import { readdir, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { markOf, setMark } from "../../provider/backends/libvirt/mark.js";
+import { ProviderError } from "../../provider/core/errors.js";
 import { waitFor } from "../hosts/host-folder.js";
 import type { LibvirtHost } from "../hosts/libvirt-host.js";
 import { requirements, startLibvirtd } from "../hosts/libvirtd.js";
@@ -241,6 +242,23 @@ describe.skipIf(reason !== undefined)(`volumes from a source${reason === undefin
     expect(made.outputs.size).toBe(32 * MiB);
     expect((await readdir(folder)).filter((name) => name.includes("killed"))).toEqual(["killed"]);
     await w.volumes.remove(made.id, made.inputs, silent());
+  });
+
+  it("begins anew where what the host made could not be read", async () => {
+    const w = start();
+    const call = w.host.session.call.bind(w.host.session);
+    let made = false;
+    w.host.session.call = async (asked, args, patience) => {
+      if (made && asked.name === "volume.xml") throw new ProviderError("failed", "internal error");
+      const answer = await call(asked, args, patience);
+      made ||= asked.name === "volume.createFrom";
+      return answer;
+    };
+    const wanted = vol(w, "unread", { source: images.raw, format: "raw" });
+    await expect(w.volumes.create(wanted, silent())).rejects.toMatchObject({ fact: "internal error" });
+    const again = await start().volumes.create(wanted, silent());
+    expect((await readdir(folder)).filter((name) => name.includes("unread"))).toEqual(["unread"]);
+    await start().volumes.remove(again.id, again.inputs, silent());
   });
 
   it("takes little memory whatever it uploads, and hinders nobody who reads the pool", async () => {

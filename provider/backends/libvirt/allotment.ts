@@ -2,7 +2,7 @@ import { isProviderError, ProviderError } from "../../core/errors.js";
 import { type Cidr, cidrText, hasGuest, toNumber } from "../../kinds/address.js";
 import { freeAddress } from "../free-address.js";
 import type { LibvirtHost } from "./host.js";
-import { edit, editApart, hostElement, inTurn, isClash, isMissing } from "./network-entry.js";
+import { addMissing, edit, editApart, hostElement, inTurn, isClash, isMissing } from "./network-entry.js";
 import { addressesOf, type HostEntry, modeAttribute, type NetworkAddresses } from "./network-ip.js";
 import { addressingOfXml, allottedEntries, readMark } from "./network-mark.js";
 import { inactiveXml, refOf } from "./network-ref.js";
@@ -37,7 +37,7 @@ const UNITED_LOOKS = 15;
 
 /**
  * Gives one MAC a fixed address of a managed network, as an entry of its DHCP server: the one it has already, the wanted
- * one, or the first free one behind a place that the MAC decides. Two calls, three where leases have to be known. The
+ * one, or the first free one behind a place that the MAC decides. Two calls, three where leases have to be known or it has one already. The
  * daemon itself refuses doubles, so that any number of processes may ask at the same time.
  *
  * Throws `invalid` (property `networks`) for an address that the network cannot give, `exists` for one that another MAC
@@ -92,7 +92,7 @@ async function allotNow(host: LibvirtHost, net: NetworkRef, claim: Claim, networ
       if (old !== entry) {
         if (old) await put(host, net, { command: "delete", section: "dhcpHost", element: hostElement(old) });
         await put(host, net, { command: "addLast", section: "dhcpHost", element: hostElement(entry) });
-      }
+      } else await addMissing(host, net, entry);
       givenBy(host).set(`${net.uuid} ${claim.mac}`, entry.address);
       return room.allotment(entry.address);
     } catch (error) {

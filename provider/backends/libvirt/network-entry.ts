@@ -1,12 +1,12 @@
 import { isProviderError } from "../../core/errors.js";
 import type { LibvirtHost } from "./host.js";
-import type { HostEntry } from "./network-ip.js";
+import { addressesOf, type HostEntry } from "./network-ip.js";
 import { ErrorCode } from "./rpc/codes.js";
 import { libvirtCode } from "./rpc/errors.js";
 import { Affect, NetworkSection, NetworkUpdate } from "./rpc/flags.js";
 import { networks } from "./rpc/procedures/network.js";
 import type { NetworkRef } from "./rpc/types.js";
-import { type Attributes, type Element, setAttributes, type Tree, toText, write } from "./xml.js";
+import { type Attributes, type Element, parseXml, setAttributes, type Tree, toText, write } from "./xml.js";
 
 /** One entry that is added to, changed in or deleted from a network while it may run. */
 export interface Edit {
@@ -40,6 +40,17 @@ export async function edit(host: LibvirtHost, net: NetworkRef, change: Edit): Pr
     if (!isProviderError(error) || !/not running/i.test(error.fact)) throw error;
     await send(host, net, change, Affect.config);
   }
+}
+
+/**
+ * Adds a host to what runs, where the definition has it already: a daemon that died in the middle of an edit had written
+ * one and not the other. One call where nothing is missing.
+ */
+export async function addMissing(host: LibvirtHost, net: NetworkRef, entry: HostEntry): Promise<void> {
+  const running = parseXml(await host.session.call(networks.xml, { net, flags: 0 }), "the network");
+  if (addressesOf(running).entries.some((e) => e.mac === entry.mac && e.address === entry.address)) return;
+  host.inventory.forget();
+  await send(host, net, { command: "addLast", section: "dhcpHost", element: hostElement(entry) }, Affect.live);
 }
 
 /** As `edit`, where what runs and what is defined may differ: each is brought to the wanted state by itself. */

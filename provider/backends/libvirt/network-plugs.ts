@@ -1,10 +1,20 @@
 import { isProviderError, ProviderError } from "../../core/errors.js";
 import type { LibvirtHost } from "./host.js";
-import { Affect, DomainList } from "./rpc/flags.js";
+import { Affect, DomainList, DomainXml } from "./rpc/flags.js";
 import { domains } from "./rpc/procedures/domain.js";
 import { domainChange } from "./rpc/procedures/domain-change.js";
 import type { DomainRef } from "./rpc/types.js";
-import { append, attribute, childrenOf, type Element, find, parseXml, removeElement, toText } from "./xml.js";
+import {
+  append,
+  attribute,
+  attributeAt,
+  childrenOf,
+  type Element,
+  find,
+  parseXml,
+  removeElement,
+  toText,
+} from "./xml.js";
 
 /** A machine with interfaces on a network. */
 export interface Plugged {
@@ -13,7 +23,10 @@ export interface Plugged {
   readonly interfaces: readonly Element[];
 }
 
-/** The machines that use a network, by its name. One call, and one for each machine. `running` leaves stopped ones out. */
+/**
+ * The machines that use a network, by its name. One call, and one for each machine, two for one that runs and has an
+ * interface on a bridge. `running` leaves stopped ones out.
+ */
 export async function usersOf(host: LibvirtHost, network: string, which: "all" | "running"): Promise<Plugged[]> {
   const doms = await host.session.call(domains.list, { flags: which === "running" ? DomainList.active : 0 });
   const found = await Promise.all(doms.map((dom) => plugged(host, dom, network)));
@@ -22,14 +35,38 @@ export async function usersOf(host: LibvirtHost, network: string, which: "all" |
 
 async function plugged(host: LibvirtHost, dom: DomainRef, network: string): Promise<Plugged> {
   try {
-    const root = parseXml(await host.session.call(domains.xml, { dom, flags: 0 }), `the machine ${dom.name}`);
-    const devices = find(root, "devices");
-    const interfaces = devices ? childrenOf(devices, "interface") : [];
-    return { dom, interfaces: interfaces.filter((i) => attribute(find(i, "source"), "network") === network) };
+    const live = await interfacesOf(host, dom, 0);
+    const isOn = (nic: Element) => attribute(find(nic, "source"), "network") === network;
+    const half = live.filter((nic) => attribute(nic, "type") === "bridge" && !isOn(nic));
+    const defined = half.length === 0 || dom.id < 0 ? [] : await interfacesOf(host, dom, DomainXml.inactive);
+    const begun = half.flatMap((nic) => {
+      const meant = defined.find(
+        (d) => isOn(d) && attributeAt(d, "mac", "address") === attributeAt(nic, "mac", "address"),
+      );
+      return meant === undefined ? [] : [turnedBack(nic, meant)];
+    });
+    return { dom, interfaces: [...live.filter(isOn), ...begun] };
   } catch (error) {
     if (isProviderError(error, "not-found")) return { dom, interfaces: [] };
     throw error;
   }
+}
+
+async function interfacesOf(host: LibvirtHost, dom: DomainRef, flags: number): Promise<readonly Element[]> {
+  const root = parseXml(await host.session.call(domains.xml, { dom, flags }), `the machine ${dom.name}`);
+  const devices = find(root, "devices");
+  return devices ? childrenOf(devices, "interface") : [];
+}
+
+/** An interface that was turned into one of the bridge and not back, because that was broken off: as it is meant to be. */
+function turnedBack(live: Element, meant: Element): Element {
+  const copy = live.cloneNode(true) as Element;
+  for (const name of ["source", "link"]) {
+    removeElement(find(copy, name));
+    const there = find(meant, name);
+    if (there !== undefined) copy.appendChild(there.cloneNode(true));
+  }
+  return copy;
 }
 
 /**

@@ -13,7 +13,7 @@ import { isRounded, ofBlocks, refuseForBlocks } from "./volume-block.js";
 import { volumeFailure } from "./volume-failure.js";
 import { grow } from "./volume-grow.js";
 import { deleteVolume, describeVolume, idOf, namesIn, refOf } from "./volume-lookup.js";
-import { fillPart, partOf, publish } from "./volume-upload.js";
+import { fillPart, partOf, publish, publishedFault } from "./volume-upload.js";
 import { forgetBase, refuseAttached, refuseUnderOthers } from "./volume-use.js";
 import { type NewVolume, writeVolume } from "./volume-xml.js";
 
@@ -123,6 +123,13 @@ async function makeFromSource(place: Place, wanted: Wanted & { readonly source: 
   }
   step.report("publishing the volume");
   await orUndone(place, () => publish(host, publication));
+  // Where this cannot be read all stays as it is: the next attempt knows by the part file that nothing is complete.
+  const fault = await publishedFault(host, publication);
+  if (fault !== undefined) {
+    await deleteVolume(host.session, place.vol);
+    await undo(place);
+    throw fault;
+  }
   await deleteVolume(host.session, part);
 }
 

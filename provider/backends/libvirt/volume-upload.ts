@@ -8,7 +8,6 @@ import { Stream, VolumeCreate, volumes } from "./rpc/index.js";
 import type { Sent } from "./rpc/transfer.js";
 import type { VolumeRef } from "./rpc/types.js";
 import { ofBlocks } from "./volume-block.js";
-import { deleteVolume } from "./volume-lookup.js";
 import { cutShort, roomFault } from "./volume-room.js";
 import { foundFault } from "./volume-source.js";
 import { formatOf, readVolume, writeVolume } from "./volume-xml.js";
@@ -150,12 +149,19 @@ export async function publish(host: LibvirtHost, { pool, part: source, copy }: P
   const from = (flags: number) => session.call(volumes.createFrom, { pool: pool.ref, xml, source, flags });
   const cloned = format === "raw" && !block && (await from(VolumeCreate.reflink).then(() => true, notCloned));
   if (!cloned) await from(0);
+}
+
+/** What is wrong with a volume that the host made of the part file: nothing, or an error. */
+export async function publishedFault(
+  { session }: LibvirtHost,
+  { pool, copy: { name, format, size } }: Publication,
+): Promise<ProviderError | undefined> {
   const vol = { pool: pool.name, name, key: "" };
   const made = readVolume(await session.call(volumes.xml, { vol, flags: 0 }));
-  if (formatOf(made) === format && (size === undefined || made.capacity === size || (block && made.capacity > size)))
-    return;
-  await deleteVolume(session, vol);
-  throw new ProviderError("failed", `the host made a copy of the format ${made.format} and ${made.capacity} bytes`);
+  const large = size === undefined || made.capacity === size || (ofBlocks(pool) && made.capacity > size);
+  return formatOf(made) === format && large
+    ? undefined
+    : new ProviderError("failed", `the host made a copy of the format ${made.format} and ${made.capacity} bytes`);
 }
 
 /** Only files with extents that can be shared are cloned (btrfs, XFS): anything else is a reason to copy. */
