@@ -7,17 +7,7 @@ import { hostAttributes, hostElement, renewed } from "./network-entry.js";
 import { addressesOf, entryOf, type HostEntry, ipv4Of, type Range, sameEntry } from "./network-ip.js";
 import { allottedEntries, readMark, writeMark } from "./network-mark.js";
 import { type Mode, modeOf, type NetworkInputs } from "./network-read.js";
-import {
-  append,
-  attribute,
-  childrenOf,
-  type Element,
-  elements,
-  ensure,
-  find,
-  removeElement,
-  setAttributes,
-} from "./xml.js";
+import { append, childrenOf, type Element, elements, ensure, find, removeElement, setAttributes } from "./xml.js";
 
 /** A part of a declaration that is written by itself. What no part touches stays as the host has it. */
 export type Part =
