@@ -83,6 +83,7 @@ export const ACL: Readonly<Record<number, readonly string[]>> = {
   160: ["domain:write", "domain:save"],
   161: ["domain:write", "domain:save"],
   174: ["domain:write", "domain:save"],
+  183: ["domain:read"],
   185: ["domain:snapshot"],
   186: ["domain:read"],
   193: ["domain:snapshot"],

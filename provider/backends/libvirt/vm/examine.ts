@@ -18,6 +18,7 @@ import { claimProblems } from "./claims.js";
 import { fitProblems } from "./fit.js";
 import { observe } from "./observe.js";
 import { KVM_HINT, NETWORK_HINT, NO_KVM, VOLUME_HINT } from "./resolve.js";
+import { savedProblems } from "./saved.js";
 import { replacementProblems } from "./snapshots.js";
 import type { MachineInputs, MachineObserved } from "./types.js";
 
@@ -33,6 +34,7 @@ export async function examine(
   const now = known ?? (await adopted(host, wanted));
   const checks = [
     replacementProblems(host, wanted, known, declared),
+    savedProblems(host, wanted, known),
     nameProblems(host, wanted, now),
     networkProblems(host, wanted, now),
     claimProblems(host, wanted, now),
