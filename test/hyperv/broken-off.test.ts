@@ -39,6 +39,34 @@ describe.skipIf(hypervMissing() !== undefined)(withHyperv("what was broken off o
     expect(machineFolders()).toHaveLength(1);
   });
 
+  test("a first-boot CD goes although the update that replaced it was broken off", async () => {
+    const engine = new Engine(kinds.VirtualMachine, drivers.VirtualMachine, { name: "hv", connection: lab.host });
+    const words = (data: string) => ({
+      owner: "p/s",
+      name: "seeded",
+      memory: "64MiB",
+      powerState: "stopped",
+      cloudInit: { userData: `#!/bin/sh\necho ${data}\n` },
+    });
+    const checked = (data: string) => engine.check(words(data)).inputs as never;
+    const step = { report: () => undefined, signal: new AbortController().signal };
+    const seeds = () => readdirSync(lab.simulated.path("C:\\ProgramData\\Microsoft\\Windows\\Hyper-V\\Seeds"));
+    const made = await engine.create(checked("one"), step);
+    const [first] = seeds();
+    // The notes tell of the new CD, and the old one is not deleted yet.
+    await lab.simulated.faults([{ command: "Set-VM", moment: "after", exit: true }]);
+    await expect(engine.update(made.id, made.inputs, checked("two"), step)).rejects.toThrow();
+    await lab.simulated.faults([]);
+    expect(seeds()).toHaveLength(2);
+    const now = await engine.observe(made.id, checked("two"));
+    expect(now?.properties.cloudInit).toBeNull();
+    const again = await engine.update(made.id, made.inputs, checked("two"), step);
+    expect(seeds()).toEqual([expect.not.stringMatching(String(first))]);
+    expect((await engine.observe(made.id, checked("two")))?.properties.cloudInit).toBeUndefined();
+    await engine.remove(made.id, again.inputs, step);
+    expect(seeds()).toEqual([]);
+  });
+
   test("a machine without notes that somebody else made stays, and its name is refused", async () => {
     const parts = { disks: [], dvds: [], nics: [], tpm: false };
     const path = "C:\\ProgramData\\Microsoft\\Windows\\Hyper-V";

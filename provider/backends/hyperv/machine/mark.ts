@@ -9,6 +9,8 @@ export interface MachineMark {
   readonly disks: readonly DiskMark[];
   readonly nics: readonly NicMark[];
   readonly seed?: SeedMark | undefined;
+  /** Path of the first-boot CD before the present one, until it is deleted. */
+  readonly leftover?: string | undefined;
   /** It is being made, or its making was broken off. */
   readonly making?: true | undefined;
 }
@@ -50,7 +52,7 @@ export const writeMark = (description: string | undefined, mark: MachineMark): s
 export function readMark(notes: string): { readonly text: string; readonly mark: MachineMark | undefined } {
   const { text, mark } = readNotes(notes);
   if (mark === undefined || typeof mark["owner"] !== "string") return { text, mark: undefined };
-  const { guest, tags, seed, making } = mark;
+  const { guest, tags, seed, leftover, making } = mark;
   return {
     text,
     mark: {
@@ -63,6 +65,7 @@ export function readMark(notes: string): { readonly text: string; readonly mark:
         isFields(seed) && typeof seed["path"] === "string" && typeof seed["digest"] === "string"
           ? { path: seed["path"], digest: seed["digest"] }
           : undefined,
+      ...(typeof leftover === "string" ? { leftover } : {}),
       ...(making === true ? { making } : {}),
     },
   };

@@ -40,12 +40,16 @@ export function readProperties(
     disks: readDisks(machine, mark, declared.disks),
     cdrom: medium("cdrom") || undefined,
     networks: readNics(machine, { mark, switches, declared: declared.networks }),
-    cloudInit: mark?.seed !== undefined && samePath(medium("seed"), mark.seed.path) ? undefined : null,
+    cloudInit: hasSeed(mark, medium("seed")) ? undefined : null,
     powerState: powerStateOf(machine.state),
     autostart: machine.startAction === "Start",
   };
   return properties as Partial<MachineInputs>;
 }
+
+/** One is not finished while the CD before it may still be there. */
+const hasSeed = (mark: MachineMark | undefined, medium: string): boolean =>
+  mark?.seed !== undefined && mark.leftover === undefined && samePath(medium, mark.seed.path);
 
 /** States that pass count as what they lead to. */
 export function powerStateOf(state: string): MachineInputs["powerState"] {

@@ -28,7 +28,7 @@ export async function remove(
     report(`waiting up to ${timeout} s for the guest to shut down`);
     await stopMachine(host.agent, id, { seconds: timeout, force: onTimeout === "force" }, { signal });
   }
-  const seed = readMark(machine.notes).mark?.seed;
-  const files = seed === undefined ? [] : [seed.path];
+  const { seed, leftover } = readMark(machine.notes).mark ?? {};
+  const files = [seed?.path, leftover].filter((path) => path !== undefined);
   await removeMachine(host.agent, id, { snapshots: allowSnapshotLoss, files }, { signal });
 }

@@ -3,7 +3,6 @@ import type { Change, Step, Update } from "../../../core/driver.js";
 import { ProviderError } from "../../../core/errors.js";
 import type { HypervHost } from "../host.js";
 import { samePath } from "../paths.js";
-import { removeFile } from "../requests/file.js";
 import {
   getMachine,
   type MachineChange,
@@ -103,8 +102,7 @@ async function carryOut(host: HypervHost, work: Work, step: Step): Promise<void>
   const restarts = changes.some((c) => c.effect === "restart");
   const up = isUp(now.state);
   const stops = up && (restarts || wanted.powerState === "stopped");
-  const oldSeed = work.mark?.seed;
-  if (seed !== undefined && seed.path !== oldSeed?.path) await uploadSeed(host, seed, signal);
+  if (seed !== undefined && seed.path !== work.mark?.seed?.path) await uploadSeed(host, seed, signal);
   if (stops) await stop(host, now, wanted, step);
   if (steps.length > 0) await updateMachine(host.agent, now.id, { changes: steps, sole: claimed(work) }, { signal });
   const starts = wanted.powerState !== "stopped" && (!up || stops);
@@ -113,10 +111,12 @@ async function carryOut(host: HypervHost, work: Work, step: Step): Promise<void>
     await startMachine(host.agent, now.id, { signal });
     if (wanted.powerState === "paused") await pauseMachine(host.agent, now.id, { signal });
   } else if (up && !stops) await reachPower(host, now, wanted, signal);
-  // What the guest had in its drive is free now.
-  if (oldSeed !== undefined && oldSeed.path !== seed?.path) await removeFile(host.agent, oldSeed.path, { signal });
   if (starts) await addressWait(host, now.id, { wanted, mark: markOf(machine) }, step);
 }
+
+/** First-boot CDs that the guest does not have any more after the changes: of this update, and of one that broke off. */
+const leftoversOf = ({ mark, machine }: Work): readonly string[] =>
+  [mark?.seed?.path, mark?.leftover].filter((path) => path !== undefined && path !== machine.seed?.path) as string[];
 
 async function stop(host: HypervHost, now: MachineView, { shutdown }: MachineInputs, { report, signal }: Step) {
   const { timeout, onTimeout } = shutdown;
@@ -143,8 +143,12 @@ function stepsOf(work: Work): readonly MachineChange[] {
   if (now.generation === 2 && (has("secureBoot", "guest") || bootChanges(work)) && !isUpAfter(work))
     steps.push({ what: "firmware", with: firmwareOf(machine) });
   if (has("tpm")) steps.push({ what: "tpm", with: { wanted: wanted.tpm } });
+  // What is broken off in between is gone on with: the notes tell of a CD until it is deleted.
+  for (const path of leftoversOf(work))
+    steps.push({ what: "settings", with: settingsOf(machine, path) }, { what: "file.remove", with: { path } });
   const settings = settingsOf(machine);
-  if (settings.notes !== now.notes || has("autostart")) steps.push({ what: "settings", with: settings });
+  if (settings.notes !== now.notes || steps.some(({ what }) => what === "file.remove") || has("autostart"))
+    steps.push({ what: "settings", with: settings });
   return steps;
 }
 

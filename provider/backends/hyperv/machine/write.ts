@@ -35,8 +35,11 @@ export function markOf({ inputs, disks, nics, seed }: Resolved): MachineMark {
 }
 
 /** The host starts it by itself, or leaves it as it was; it is shut down with the host, as the guest would be anywhere. */
-export const settingsOf = (machine: Resolved): Settings => ({
-  notes: writeMark(machine.inputs.description, markOf(machine)),
+export const settingsOf = (machine: Resolved, leftover?: string): Settings => ({
+  notes: writeMark(machine.inputs.description, {
+    ...markOf(machine),
+    ...(leftover === undefined ? {} : { leftover }),
+  }),
   startAction: machine.inputs.autostart ? "Start" : "Nothing",
 });
 

@@ -156,7 +156,9 @@ export type MachineChange =
   | { readonly what: "dvd.set"; readonly with: { readonly id: string; readonly path: string } }
   | { readonly what: "nic.add"; readonly with: NewNic }
   | { readonly what: "nic.set"; readonly with: NicSettings & { readonly id: string } }
-  | { readonly what: "nic.mac"; readonly with: { readonly id: string; readonly mac: string } };
+  | { readonly what: "nic.mac"; readonly with: { readonly id: string; readonly mac: string } }
+  /** Deletes a file that nothing of the machine names any more, where it is there. */
+  | { readonly what: "file.remove"; readonly with: { readonly path: string } };
 
 /** Scripts read every name, so each change has all of its own. */
 function complete(change: MachineChange): unknown {

@@ -200,6 +200,7 @@ function Set-CvChange($Machine, $Change) {
         'nic.add' { Add-CvNic $Machine $with }
         'nic.set' { Set-CvNic (Get-CvPart $Machine 'Nic' $with.id) $with }
         'nic.mac' { Hyper-V\Set-VMNetworkAdapter -VMNetworkAdapter (Get-CvPart $Machine 'Nic' $with.id) -StaticMacAddress $with.mac -ErrorAction Stop }
+        'file.remove' { Remove-CvFile $with.path }
         'nic.disconnect' { Hyper-V\Disconnect-VMNetworkAdapter -VMNetworkAdapter (Get-CvPart $Machine 'Nic' $with.id) -ErrorAction Stop }
         'nic.remove' { Hyper-V\Remove-VMNetworkAdapter -VMNetworkAdapter (Get-CvPart $Machine 'Nic' $with.id) -ErrorAction Stop }
         default { Stop-Cv 'NoSuchWord' @{ word = $Change.what } }
