@@ -1,3 +1,5 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { type HypervHost, openHost } from "../../provider/backends/hyperv/host.js";
 import { isProviderError, type ProviderError } from "../../provider/core/errors.js";
 import { type HypervOptions, openHypervHost, type HypervHost as Simulated } from "../hosts/hyperv/host.js";
@@ -30,6 +32,13 @@ export async function openLab(options: HypervOptions = {}): Promise<Lab> {
     await simulated.close();
   };
   return { simulated, host: connect(), counts, connect, close };
+}
+
+/** The URI by which other processes reach a simulated host: the key and the host's own key are files of it. */
+export async function uriOf({ root, user, address, port, keyPath, knownHosts }: Simulated): Promise<string> {
+  const known = join(root, "known_hosts");
+  await writeFile(known, knownHosts);
+  return `hyperv+ssh://${user}@${address}:${port}?keyfile=${keyPath}&known_hosts=${known}`;
 }
 
 /** The ProviderError a step fails with. */

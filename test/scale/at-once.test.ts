@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Inventory, inventory, isEmpty, NOTHING } from "../e2e/lab.js";
 import { type LibvirtHost, startLibvirtd } from "../hosts/libvirtd.js";
-import { openStack, type Stack } from "../pulumi/stack.js";
-import { carryOut, doubles, keptOf, LIMIT, missing, together } from "./lab.js";
+import type { Stack } from "../pulumi/stack.js";
+import { carryOut, doubles, keptOf, LIMIT, missing, openOwner, together } from "./lab.js";
 
 /** Machines without a guest, each with an overlay and an empty disk; every fourth one runs. */
 const machines = (prefix: string, count: number, pool: string, network: string, base: string) => `
@@ -26,13 +26,9 @@ describe.skipIf(missing !== undefined)(
   () => {
     let host: LibvirtHost;
     const stacks: Stack[] = [];
-    /** A stack with an owner of its own. */
     const open = async (name: string): Promise<Stack> => {
-      const stack = await openStack();
+      const stack = await openOwner(name, host.uri);
       stacks.push(stack);
-      const { code, stderr } = await stack.run(["stack", "init", name, "--non-interactive"]);
-      if (code !== 0) throw new Error(stderr);
-      await stack.config("crossvisor:uri", host.uri);
       return stack;
     };
     beforeAll(async () => {

@@ -1,6 +1,6 @@
 import { requirements } from "../hosts/requirements.js";
 import { pulumiTools } from "../pulumi/requirements.js";
-import type { Stack } from "../pulumi/stack.js";
+import { openStack, type Stack } from "../pulumi/stack.js";
 
 const tools = pulumiTools();
 
@@ -9,6 +9,15 @@ export const missing: string | undefined = requirements() ?? (typeof tools === "
 
 /** Milliseconds that a command on many resources may take; a machine that does much else is slow. */
 export const LIMIT = 280_000;
+
+/** A stack of its own name, and so an owner of its own, on the host of a URI. */
+export async function openOwner(name: string, uri: string): Promise<Stack> {
+  const stack = await openStack();
+  const { code, stderr } = await stack.run(["stack", "init", name, "--non-interactive"]);
+  if (code !== 0) throw new Error(stderr);
+  await stack.config("crossvisor:uri", uri);
+  return stack;
+}
 
 /** `up` or `destroy`, with so many resources at a time. @throws with all that was printed when it fails. */
 export async function carryOut(stack: Stack, command: "up" | "destroy", parallel: number): Promise<void> {
