@@ -4,11 +4,20 @@ import type { Problem } from "../../core/kind.js";
 import { gatewayOf, parseCidr } from "../../kinds/address.js";
 import { addressingOf } from "../../kinds/network.js";
 import type { HypervHost } from "./host.js";
+import { acrossBreak } from "./interruption.js";
 import { existingSwitch, networkProblems } from "./network-examine.js";
 import { cidrOf, modeOf, natName, natOf, readMark, switchNamed, writeMark } from "./network-mark.js";
 import type { Network, NetworkInputs, NetworkObserved } from "./network-types.js";
 import { refuse } from "./refuse.js";
-import { createSwitch, getSwitch, removeSwitch, type SwitchChange, updateSwitch } from "./requests/switch.js";
+import { hostInventory } from "./requests/host.js";
+import {
+  createSwitch,
+  getSwitch,
+  type NewSwitch,
+  removeSwitch,
+  type SwitchChange,
+  updateSwitch,
+} from "./requests/switch.js";
 import type { NatView, SwitchView } from "./view.js";
 
 const ALWAYS = "not supported: a switch of this host is always there and always on: leave it out";
@@ -131,25 +140,29 @@ const translation = ({ name, mode, cidr }: NetworkInputs) =>
 
 async function create(host: HypervHost, wanted: NetworkInputs, step: Step): Promise<void> {
   if (wanted.adopt !== undefined) return step.made((await existingSwitch(host, wanted.adopt)).id);
-  const there = (await host.view()).switches.filter(({ name }) => name === wanted.name);
-  const mine = there.find(({ notes }) => readMark(notes).mark?.owner === wanted.owner);
+  const mine = (await host.view()).switches.find((s) => isOurs(s, wanted));
   if (mine !== undefined) return step.made(mine.id);
   refuse(await networkProblems(host, wanted, undefined));
+  const make = () => createSwitch(host.agent, newSwitch(wanted), { signal: step.signal });
+  const look = async () => (await hostInventory(host.agent)).switches.find((s) => isOurs(s, wanted));
+  const { id } = wanted.mode === "bridged" ? await acrossBreak(make, look, step) : await make();
+  step.made(id);
+}
+
+const isOurs = ({ name, notes }: SwitchView, wanted: NetworkInputs): boolean =>
+  name === wanted.name && readMark(notes).mark?.owner === wanted.owner;
+
+function newSwitch(wanted: NetworkInputs): NewSwitch {
   const bridged = wanted.mode === "bridged";
-  const made = await createSwitch(
-    host.agent,
-    {
-      name: wanted.name,
-      type: bridged ? "External" : wanted.mode === "private" ? "Private" : "Internal",
-      notes: writeMark(wanted.description, markOf(wanted)),
-      adapters: bridged && wanted.bridge !== undefined ? [wanted.bridge] : undefined,
-      managementOS: bridged ? true : undefined,
-      host: hostAddress(wanted),
-      nat: translation(wanted),
-    },
-    { signal: step.signal },
-  );
-  step.made(made.id);
+  return {
+    name: wanted.name,
+    type: bridged ? "External" : wanted.mode === "private" ? "Private" : "Internal",
+    notes: writeMark(wanted.description, markOf(wanted)),
+    adapters: bridged && wanted.bridge !== undefined ? [wanted.bridge] : undefined,
+    managementOS: bridged ? true : undefined,
+    host: hostAddress(wanted),
+    nat: translation(wanted),
+  };
 }
 
 async function update(host: HypervHost, { id, wanted, changes }: Update<Network>, { signal }: Step): Promise<void> {
@@ -181,7 +194,7 @@ async function remove(
   host: HypervHost,
   id: string,
   { allowInterruption }: Partial<NetworkInputs>,
-  { signal }: Step,
+  step: Step,
 ): Promise<void> {
   const { switch: answer, nats } = await getSwitch(host.agent, id);
   if (answer === undefined) return;
@@ -191,5 +204,8 @@ async function remove(
       where: { property: "allowInterruption" },
       hint: "Set allowInterruption to true and run an update first.",
     });
-  await removeSwitch(host.agent, id, { nat: natOf(found, nats) }, { signal });
+  const act = () => removeSwitch(host.agent, id, { nat: natOf(found, nats) }, { signal: step.signal });
+  const isGone = async () => (await getSwitch(host.agent, id)).switch === undefined || undefined;
+  if (found.type === "External") await acrossBreak(act, isGone, step);
+  else await act();
 }
