@@ -1,12 +1,14 @@
 import type { Duplex } from "node:stream";
 import { type Code, ProviderError } from "../core/errors.js";
 import { untilAborted } from "./abort.js";
-import { type Answer, Packet, Packets } from "./sftp-packets.js";
+import { type Answer, LIMITS, Packet, Packets } from "./sftp-packets.js";
 
 /** Bytes of one write: what every server takes (draft-ietf-secsh-filexfer-02, section 3). */
 const PIECE = 32 * 1024;
-/** Writes without an answer at a time: 2 MiB, the window that OpenSSH gives a channel. */
-const IN_FLIGHT = 64;
+/** The most that is sent at once to a server that takes as much: fewer packets cost less on both sides (measured). */
+const LARGE_PIECE = 252 * 1024;
+/** Bytes without an answer at a time: the window that OpenSSH gives a channel. */
+const IN_FLIGHT = 2 * 1024 * 1024;
 
 /** Bytes, or a number of bytes that are zero and need not be sent. */
 export type Part = Uint8Array | { readonly hole: number };
@@ -23,6 +25,7 @@ export class Sftp {
   private readonly packets = new Packets();
   private next = 0;
   private over: ProviderError | undefined;
+  private piece = PIECE;
 
   private constructor(private readonly stream: Duplex) {
     stream.on("data", (chunk: Buffer) => this.read(chunk));
@@ -34,9 +37,19 @@ export class Sftp {
   static async open(stream: Duplex): Promise<Sftp> {
     const sftp = new Sftp(stream);
     const version = await sftp.ask(() => Packet.init());
-    if (version.type === "version") return sftp;
+    if (version.type === "version") {
+      if (version.extensions.includes(LIMITS)) await sftp.measure();
+      return sftp;
+    }
     sftp.close();
     throw notSftp();
+  }
+
+  private async measure(): Promise<void> {
+    const answer = await this.ask((id) => Packet.limits(id));
+    // None is told as 0.
+    if (answer.type !== "limits" || answer.write === 0) return;
+    this.piece = Math.max(PIECE, Math.min(LARGE_PIECE, answer.write));
   }
 
   /**
@@ -47,7 +60,7 @@ export class Sftp {
   async put(path: string, parts: AsyncIterable<Part>, { signal, onProgress }: PutOptions = {}): Promise<number> {
     const opened = await this.ask((id) => Packet.create(id, path));
     if (opened.type !== "handle") throw refused(opened, `writing ${path}`);
-    const writes = new Writes(async (offset, data) => {
+    const writes = new Writes(this.piece, async (offset, data) => {
       const answer = await this.ask((id) => Packet.write(id, opened.handle, offset, data));
       if (!isOk(answer)) throw refused(answer, `writing ${path}`);
     });
@@ -99,13 +112,16 @@ export class Sftp {
   }
 }
 
-/** Writes in flight, at most `IN_FLIGHT`; the first that fails ends the rest. */
+/** Writes in flight, at most `IN_FLIGHT` bytes; the first that fails ends the rest. */
 class Writes {
   private readonly running = new Set<Promise<void>>();
   private failed: unknown;
   private done = 0;
 
-  constructor(private readonly write: (offset: number, data: Uint8Array) => Promise<void>) {}
+  constructor(
+    private readonly piece: number,
+    private readonly write: (offset: number, data: Uint8Array) => Promise<void>,
+  ) {}
 
   async all(parts: AsyncIterable<Part>, { signal, onProgress }: PutOptions): Promise<number> {
     let offset = 0;
@@ -116,8 +132,8 @@ class Writes {
         this.done += part.hole;
         continue;
       }
-      for (let at = 0; at < part.length; at += PIECE) {
-        await this.start(offset + at, part.subarray(at, at + PIECE), { signal, onProgress });
+      for (let at = 0; at < part.length; at += this.piece) {
+        await this.start(offset + at, part.subarray(at, at + this.piece), { signal, onProgress });
       }
       offset += part.length;
       end = offset;
@@ -130,7 +146,7 @@ class Writes {
   }
 
   private async start(offset: number, data: Uint8Array, { signal, onProgress }: PutOptions): Promise<void> {
-    const place = this.running.size < IN_FLIGHT ? Promise.resolve() : Promise.race(this.running);
+    const place = this.running.size * this.piece < IN_FLIGHT ? Promise.resolve() : Promise.race(this.running);
     await untilAborted(place, "the upload", signal);
     if (this.failed !== undefined) throw this.failed;
     const running: Promise<void> = this.write(offset, data)

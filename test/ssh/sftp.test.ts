@@ -44,6 +44,14 @@ describe.skipIf(sshdMissing !== undefined).each(["built-in", "openssh"] as const
       expect(readFileSync(path)).toHaveLength(0);
     });
 
+    test("as much goes in one write as the server says that it takes", async () => {
+      const seen: number[] = [];
+      const options = { onProgress: (bytes: number) => seen.push(bytes) };
+      await sftp.put(join(sshd.dir, "large"), these(Buffer.alloc(1024 * 1024)), options);
+      // OpenSSH takes 255 KiB; without its word pieces of 32 KiB would be 32.
+      expect(seen).toHaveLength(5);
+    });
+
     test("a folder that is not there, and one in the place of the file", async () => {
       const missing = await failure(sftp.put(join(sshd.dir, "no", "such"), these()));
       expect(missing).toMatchObject({ code: "not-found", fact: expect.stringContaining(join(sshd.dir, "no", "such")) });
