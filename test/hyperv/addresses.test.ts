@@ -1,7 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { hostInventory } from "../../provider/backends/hyperv/requests/host.js";
+import { drivers } from "../../provider/backends/hyperv/index.js";
+import { readMark } from "../../provider/backends/hyperv/machine/mark.js";
+import { hostFacts, hostInventory } from "../../provider/backends/hyperv/requests/host.js";
 import { createMachine, startMachine } from "../../provider/backends/hyperv/requests/machine.js";
 import { createSwitch } from "../../provider/backends/hyperv/requests/switch.js";
+import { Engine } from "../../provider/core/engine.js";
+import type { Kind } from "../../provider/core/kind.js";
+import { kinds } from "../../provider/kinds/index.js";
 import { hypervMissing, withHyperv } from "../hosts/hyperv/host.js";
 import { type Lab, openLab } from "./lab.js";
 
@@ -82,6 +87,25 @@ describe.skipIf(hypervMissing() !== undefined)(withHyperv("addresses of guests o
       { command: "Get-NetNeighbor", error: denied },
     ] as never);
     expect(await told()).toEqual({ one: { "01": [] }, two: { "02": [], "03": [] }, mute: { "04": [] } });
+  });
+
+  test("come with the host's name servers behind its NAT, and with none elsewhere", async () => {
+    const step = { report: () => undefined, signal: new AbortController().signal };
+    const engine = <K extends "Network" | "VirtualMachine">(kind: K) =>
+      new Engine(kinds[kind] as Kind, drivers[kind] as never, { name: "hv", connection: lab.host as never });
+    const create = (kind: "Network" | "VirtualMachine", words: Readonly<Record<string, unknown>>) =>
+      engine(kind).create(engine(kind).check({ owner: "p/s", ...words }).inputs, step);
+    const { nameServers } = await hostFacts(agent());
+    for (const [mode, cidr, dns] of [
+      ["nat", "10.71.0.0/24", nameServers],
+      ["isolated", "10.72.0.0/24", []],
+    ] as const) {
+      const { id } = await create("Network", { name: mode, mode, cidr });
+      const words = { name: `on-${mode}`, memory: "64MiB", powerState: "stopped", networks: [{ network: id }] };
+      const made = await create("VirtualMachine", { ...words, cloudInit: { userData: "#!/bin/true" } });
+      const machine = (await hostInventory(agent())).machines.find((m) => m.id === made.id);
+      expect(readMark(machine?.notes ?? "").mark?.nics[0]?.address?.dns, mode).toEqual(dns);
+    }
   });
 
   test("cost nothing more where each interface has told one", async () => {

@@ -1,5 +1,7 @@
 import { randomBytes } from "node:crypto";
+import { getServers } from "node:dns";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { isIPv4 } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
   createDisk,
@@ -68,6 +70,8 @@ describe.skipIf(hypervMissing() !== undefined)(withHyperv("requests to a Hyper-V
       build: 26100,
       server: true,
       state: { vmms: "Running", module: true, administrator: true },
+      // The engine asks this machine, as Node does.
+      nameServers: getServers().filter((address) => isIPv4(address) && !/^(127|169\.254)\./.test(address)),
       hyperV: { processors: 16, macMinimum: "00155D010000" },
       error: undefined,
     });

@@ -66,9 +66,10 @@ async function make(
 ): Promise<MachineView> {
   await clear(host, wanted, step.signal);
   refuse(await examine(host, wanted, undefined));
-  const folder = (await host.facts()).hyperV?.machinePath;
+  const { hyperV, nameServers } = await host.facts();
+  const folder = hyperV?.machinePath;
   if (folder === undefined) throw new ProviderError("unsupported", "the host does not say where it keeps machines");
-  const nics = resolveNics(host, await host.view(), wanted, undefined);
+  const nics = resolveNics(host, { ...(await host.view()), nameServers }, wanted, undefined);
   const seed = seedOf(wanted, nics, seedFolder(folder));
   const machine: Resolved = { inputs: wanted, disks: placedDisks(wanted), nics, seed };
   if (seed !== undefined) await uploadSeed(host, seed, step.signal);

@@ -22,6 +22,9 @@ export const switchOf = (switches: readonly SwitchView[], nic: DeclaredNic): Swi
 
 export const NETWORK_HINT = "Declare a Network, or name a switch that `Get-VMSwitch` shows.";
 
+/** What the host has, and who answers its questions for names. */
+export type Surroundings = Inventory & { readonly nameServers: readonly string[] };
+
 /** In whose name the host's claims keep what a machine was given. */
 export const claimantOf = ({ owner, name }: Pick<MachineInputs, "owner" | "name">): string => `${owner} ${name}`;
 
@@ -31,7 +34,7 @@ export const claimantOf = ({ owner, name }: Pick<MachineInputs, "owner" | "name"
  */
 export function resolveNics(
   host: HypervHost,
-  view: Inventory,
+  view: Surroundings,
   wanted: Pick<MachineInputs, "owner" | "name" | "networks">,
   self: MachineView | undefined,
 ): readonly Nic[] {
@@ -47,7 +50,7 @@ export function resolveNics(
     const mac = nic.mac ?? noted?.mac ?? macOf(wanted.owner, wanted.name, nic.name);
     const room = { host, view, found, self, claimant: claimantOf(wanted), property: `networks[${i}]` };
     claimMac(room, mac);
-    const kept = noted?.switchId === found.id ? noted.address?.address : undefined;
+    const kept = noted?.switchId === found.id ? noted.address : undefined;
     const address = allot(room, nic.address, kept, mac);
     const { name, network, bridge, connected, vlan } = nic;
     return { name, mac, network, bridge, switchId: found.id, address, connected, vlan };
@@ -56,11 +59,16 @@ export function resolveNics(
 
 interface Room {
   readonly host: HypervHost;
-  readonly view: Inventory;
+  readonly view: Surroundings;
   readonly found: SwitchView;
   readonly self: MachineView | undefined;
   readonly claimant: string;
   readonly property: string;
+}
+
+/** Where addresses are taken. */
+interface Taking extends Pick<Room, "found" | "self"> {
+  readonly view: Inventory;
 }
 
 function claimMac({ host, view, self, claimant, property }: Room, mac: string): void {
@@ -85,7 +93,7 @@ function managed(found: SwitchView): Cidr | undefined {
 
 /** What speaks against a wanted address, as far as the host shows it. */
 export function addressFault(
-  place: Pick<Room, "view" | "found" | "self">,
+  place: Taking,
   wanted: string,
 ): (Fault & { readonly code: "invalid" | "exists" }) | undefined {
   const { found } = place;
@@ -108,15 +116,17 @@ export function addressFault(
 }
 
 /** The wanted address, the one that it has, or a free one; nothing where the network manages none. */
-function allot(room: Room, wanted: string | undefined, kept: string | undefined, mac: string): Allotted | undefined {
+function allot(room: Room, wanted: string | undefined, kept: Allotted | undefined, mac: string): Allotted | undefined {
   const { found, view, host, claimant } = room;
   if (wanted !== undefined) refuseAddress(room, wanted);
   const cidr = managed(found);
   if (cidr === undefined) return undefined;
-  const address = wanted ?? chooseAddress(room, cidr, kept, mac);
+  const address = wanted ?? chooseAddress(room, cidr, kept?.address, mac);
   host.claims.give(claimOf(found, address), claimant);
-  const gateway = modeOf(found, view.nats) === "nat" ? gatewayOf(cidr) : undefined;
-  return { address, prefix: cidr.prefix, gateway, dns: [] };
+  const isNat = modeOf(found, view.nats) === "nat";
+  // A guest that has its servers keeps them: it asks for its configuration at its first start only.
+  const dns = kept?.address === address ? kept.dns : isNat ? view.nameServers : [];
+  return { address, prefix: cidr.prefix, gateway: isNat ? gatewayOf(cidr) : undefined, dns };
 }
 
 /** @throws with the property, for what speaks against a wanted address on the host or among what is given away. */
@@ -156,7 +166,7 @@ const isClaimable = ({ host, found, claimant }: Room, address: string): boolean 
 const claimOf = ({ id }: SwitchView, address: string): string => `${address}@${id}`;
 
 /** Addresses that other machines have in a network, with their names. */
-function takenIn({ view, found, self }: Pick<Room, "view" | "found" | "self">): ReadonlyMap<string, string> {
+function takenIn({ view, found, self }: Taking): ReadonlyMap<string, string> {
   const taken = new Map<string, string>();
   for (const machine of view.machines) {
     if (machine.id === self?.id) continue;

@@ -63,8 +63,9 @@ async function resolved(
   const drives = drivesByName(now, marksOf(now, wanted, mark));
   const known = new Set([...drives.values()].map(({ id }) => id));
   const foreign = now.disks.filter((d) => !known.has(d.id) && mark !== undefined && !isMarked(mark, d.path));
-  const nics = resolveNics(host, view, wanted, now);
-  const folder = (await host.facts()).hyperV?.machinePath ?? now.path;
+  const { hyperV, nameServers } = await host.facts();
+  const nics = resolveNics(host, { ...view, nameServers }, wanted, now);
+  const folder = hyperV?.machinePath ?? now.path;
   return {
     inputs: wanted,
     disks: placed(now.generation, wanted.disks, drives, foreign),

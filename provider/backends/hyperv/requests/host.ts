@@ -23,6 +23,8 @@ const facts = fields({
   /** Whether the module NetNat, and the role DHCP with its module, are there. */
   nat: flag,
   dhcp: flag,
+  /** IPv4 addresses of the servers that answer its questions for names. */
+  nameServers: list(text),
   /** What Hyper-V says of itself; without it `error` says why. */
   hyperV: optional(
     fields({

@@ -31,6 +31,21 @@ function Get-CvRights {
     }
 }
 
+# Servers that answer the host's questions for names, at most three; guests behind its NAT reach them too. One that runs on
+# the host itself may answer nobody else.
+function Get-CvNameServers {
+    $found = @()
+    foreach ($adapter in [Net.NetworkInformation.NetworkInterface]::GetAllNetworkInterfaces()) {
+        if ($adapter.OperationalStatus.ToString() -ne 'Up') { continue }
+        foreach ($address in $adapter.GetIPProperties().DnsAddresses) {
+            $text = [string] $address
+            if ($address.AddressFamily.ToString() -ne 'InterNetwork' -or $text -match '^(127|169\.254)\.') { continue }
+            if ($found.Count -lt 3 -and $found -notcontains $text) { $found += $text }
+        }
+    }
+    return $found
+}
+
 # Whatever is wrong with the host, this answers: it is what a person is shown who asks why nothing works.
 $CvRequests['host.facts'] = @{ Function = 'Get-CvHost' }
 function Get-CvHost {
@@ -46,6 +61,7 @@ function Get-CvHost {
         sshd          = Get-CvService 'sshd'
         nat           = Test-CvModule 'NetNat'
         dhcp          = Test-CvModule 'DhcpServer'
+        nameServers   = @(Get-CvNameServers)
         hyperV        = $null
         error         = $null
     }
