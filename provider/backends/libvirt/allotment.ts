@@ -37,8 +37,8 @@ const UNITED_LOOKS = 15;
 
 /**
  * Gives one MAC a fixed address of a managed network, as an entry of its DHCP server: the one it has already, the wanted
- * one, or the first free one behind a place that the MAC decides. Two calls, three where leases have to be known or it has one already. The
- * daemon itself refuses doubles, so that any number of processes may ask at the same time.
+ * one, or the first free one behind a place that the MAC decides. Two calls, three where leases have to be known, or where
+ * it has one already. The daemon itself refuses doubles, so that any number of processes may ask at the same time.
  *
  * Throws `invalid` (property `networks`) for an address that the network cannot give, `exists` for one that another MAC
  * has, `failed` when no address is free, and `not-found` when there is no such network.
