@@ -2,6 +2,7 @@ import { isProviderError } from "../../../core/errors.js";
 import type { Problem } from "../../../core/kind.js";
 import { showBytes } from "../../../core/units.js";
 import { checkUserData } from "../../../media/nocloud.js";
+import { firstChange, savedProblem } from "../../saved.js";
 import { diskAt } from "../disks.js";
 import type { HypervHost } from "../host.js";
 import { fileOf, parentOf, samePath } from "../paths.js";
@@ -29,6 +30,7 @@ export async function examine(
   if (now === undefined) problems.push(...identityProblems(view, wanted));
   else problems.push(...nameProblems(view, wanted, now.id));
   problems.push(...(await diskProblems(host, view, wanted, self)), ...layerProblems(wanted, now, self));
+  problems.push(...savedProblems(wanted, now, self));
   if (wanted.cdrom !== undefined && wanted.cdrom !== now?.properties.cdrom && !(await isThere(host, wanted.cdrom)))
     problems.push({
       path: "cdrom",
@@ -124,6 +126,20 @@ async function diskProblems(
       });
   }
   return problems;
+}
+
+/** What Hyper-V changes of a machine whose running state is saved: it has no other device or memory until it has gone on. */
+const BESIDE_SAVED: ReadonlySet<string> = new Set([
+  ...["owner", "name", "description", "tags", "guest"],
+  ...["autostart", "powerState"],
+]);
+
+function savedProblems(wanted: Wanted, now: MachineObserved | undefined, self: MachineView | undefined): Problem[] {
+  if (now === undefined || self?.state !== "Saved") return [];
+  const path = firstChange(wanted, now.properties, BESIDE_SAVED);
+  return path === undefined
+    ? []
+    : [savedProblem(path, `Start-VM "${self.name}"`, `Remove-VMSavedState "${self.name}"`)];
 }
 
 /** What was written since a checkpoint is in a layer over the disk, and would be lost with its drive. */

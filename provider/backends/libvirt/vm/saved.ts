@@ -1,7 +1,6 @@
-import { differences, project } from "../../../core/compare.js";
 import { isProviderError } from "../../../core/errors.js";
 import type { Problem } from "../../../core/kind.js";
-import { VirtualMachine } from "../../../kinds/virtual-machine.js";
+import { firstChange, savedProblem } from "../../saved.js";
 import type { LibvirtHost } from "../host.js";
 import { domains } from "../rpc/procedures/domain.js";
 import { domainRef } from "../rpc/types.js";
@@ -12,8 +11,8 @@ const BESIDE: ReadonlySet<string> = new Set(["autostart", "powerState"]);
 
 /**
  * A machine that was saved (`virsh managedsave`, a host's shutdown) goes on at its next start as it was, whatever its
- * definition says by then, the description included (measured, 9.0.0). So nothing of it changes until it has gone on, or its owner drops what was saved.
- * One call, for a machine that does not run and would be changed.
+ * definition says by then, the description included (measured, 9.0.0). So nothing of it changes until it has gone on, or
+ * its owner drops what was saved. One call, for a machine that does not run and would be changed.
  */
 export async function savedProblems(
   host: LibvirtHost,
@@ -21,17 +20,10 @@ export async function savedProblems(
   now: MachineObserved | undefined,
 ): Promise<Problem[]> {
   if (now === undefined || now.outputs.state !== "stopped") return [];
-  const before = project(VirtualMachine.properties, wanted, now.properties);
-  const changed = differences(VirtualMachine.properties, before, wanted).filter((d) => !BESIDE.has(d.property));
-  const [first] = changed;
-  if (first === undefined || !(await isSaved(host, now))) return [];
+  const path = firstChange(wanted, now.properties, BESIDE);
+  if (path === undefined || !(await isSaved(host, now))) return [];
   const name = now.properties.name ?? now.id;
-  return [
-    {
-      path: first.property,
-      reason: `cannot change while the state of the running guest is saved: start the machine first (virsh start "${name}"), or drop what was saved (virsh managedsave-remove "${name}")`,
-    },
-  ];
+  return [savedProblem(path, `virsh start "${name}"`, `virsh managedsave-remove "${name}"`)];
 }
 
 async function isSaved({ session }: LibvirtHost, { id, properties }: MachineObserved): Promise<boolean> {
