@@ -25,9 +25,9 @@ for (let i = 0; i < ${count}; i++) {
   });
 }`;
 /** A machine whose name and MAC another program declares too. */
-const contested = `
+const contested = (network: string) => `
 new crossvisor.VirtualMachine("contested", {
-  name: "one", memory: "32MiB", networks: [{ network: "lan", mac: "52:54:00:00:00:01" }], shutdown: { timeout: 1 },
+  name: "one", memory: "32MiB", networks: [{ network: ${network}, mac: "52:54:00:00:00:01" }], shutdown: { timeout: 1 },
 });`;
 
 const tools = pulumiTools();
@@ -91,8 +91,8 @@ describe.skipIf(missing !== undefined)(withHyperv("much at once, on a Hyper-V ho
       await distinct(12);
       for (const stack of [first, second]) await isEmpty(stack, "preview", "--refresh");
 
-      await first.program(programs[0] + contested);
-      await second.program(programs[1] + contested);
+      await first.program(programs[0] + contested("network"));
+      await second.program(programs[1] + contested('"lan"'));
       const words = ["up", "--yes", "--skip-preview", "--non-interactive", "--color=never"];
       const outcomes = await Promise.all([first, second].map((stack) => stack.run(words, { timeout: LIMIT })));
       expect(outcomes.map(({ code }) => code === 0).toSorted()).toEqual([false, true]);
