@@ -42,21 +42,31 @@ describe.skipIf(reason !== undefined)(`restarts of networks${reason === undefine
     expect(await ports((await lab.s.engine.read(id, wanted))!.outputs.bridgeDevice!)).toMatch(/^vnet\d+$/);
   });
 
-  it("plugs in what an attempt that was broken off had only turned into an interface of the bridge", async () => {
-    const written = { name: "n", cidr: "10.1.0.0/24" };
-    const { id, wanted } = await create(written);
-    await guest("n");
-    const mend = breaking(lab.s.host, "domain.updateDevice", "end", 2);
-    const next = lab.s.declare({ ...written, mtu: 1300 });
-    await expect(lab.s.change(id, wanted, next)).rejects.toThrow();
-    mend();
-    expect(await lab.daemon.virsh("dumpxml", "guest")).toContain("<source bridge=");
-    await lab.s.change(id, wanted, next);
-    const live = await lab.daemon.virsh("dumpxml", "guest");
-    expect(live).toContain("<source network='n'");
-    expect(live).not.toContain("<link state='down'");
-    expect(await ports((await lab.s.engine.read(id, next))!.outputs.bridgeDevice!)).toMatch(/^vnet\d+$/);
-  });
+  it.each([
+    ["added", {}, { mtu: 1300 }],
+    ["taken away", { mtu: 1300 }, {}],
+    ["a name that is not declared any more", { bridge: "cvbr7" }, {}],
+    ["a domain taken away", { dns: { domain: "y.test" } }, {}],
+  ])(
+    "plugs in what an attempt that was broken off had only turned into an interface of the bridge: %s",
+    async (...[, was, will]) => {
+      const written = { name: "n", cidr: "10.1.0.0/24" };
+      const { id, wanted } = await create({ ...written, ...was });
+      await guest("n");
+      const mend = breaking(lab.s.host, "domain.updateDevice", "end", 2);
+      const next = lab.s.declare({ ...written, ...will });
+      await expect(lab.s.change(id, wanted, next)).rejects.toThrow();
+      mend();
+      expect(await lab.daemon.virsh("dumpxml", "guest")).toContain("<source bridge=");
+      // As a partial failure leaves the state: it has what was wanted.
+      expect(await lab.s.change(id, next, next)).toBe("restart");
+      const live = await lab.daemon.virsh("dumpxml", "guest");
+      expect(live).toContain("<source network='n'");
+      expect(live).not.toContain("<link state='down'");
+      expect(await lab.s.change(id, next, next)).toBeUndefined();
+      expect(await ports((await lab.s.engine.read(id, next))!.outputs.bridgeDevice!)).toMatch(/^vnet\d+$/);
+    },
+  );
 
   it("plugs in what began with a packet size of the network, and keeps a pulled cable pulled", async () => {
     const written = { name: "n", cidr: "10.1.0.0/24", mtu: 1400 };

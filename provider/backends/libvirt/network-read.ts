@@ -37,12 +37,22 @@ export function propertiesOf(network: Element, autostart: boolean): Partial<Netw
     bridge: attributeAt(network, "bridge", "name"),
     autostart,
   };
-  for (const path of mark?.pending ?? []) {
-    const [name = "", field] = path.split(".");
-    if (field === undefined) delete properties[name];
-    else properties[name] = Object.fromEntries(Object.entries(properties[name] ?? {}).filter(([k]) => k !== field));
-  }
+  for (const path of mark?.pending ?? []) hide(properties, path);
   return properties as Partial<NetworkInputs>;
+}
+
+/**
+ * Leaves out what is defined and not in effect. What was taken away is not missed by a declaration without it, so the mode,
+ * which every declaration has, is left out too: then the restart that was broken off is made.
+ */
+function hide(properties: Record<string, unknown>, path: string): void {
+  const [name = "", field] = path.split(".");
+  const whole = properties[name];
+  const value = field === undefined ? whole : (whole as Record<string, unknown> | undefined)?.[field];
+  // Without a declared name the host has chosen one.
+  if (value === undefined || value === "" || path === "bridge") delete properties["mode"];
+  if (field === undefined) delete properties[name];
+  else properties[name] = Object.fromEntries(Object.entries(whole ?? {}).filter(([k]) => k !== field));
 }
 
 /** The fixed addresses that count as declared, the ones of the mark in its order. */
