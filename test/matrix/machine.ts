@@ -42,6 +42,7 @@ const disks = (g: Ground): readonly Entry[] => {
 const nics = (g: Ground, name: string): readonly Entry[] => {
   // The machines of all states are on the same networks.
   const first = 200 + 10 * ["running", "stopped", "paused"].indexOf(name);
+  const mac = (last: number) => `52:54:00:cc:00:${last.toString(16)}`;
   const lan = { name: "lan", network: g.networks[0] };
   const second = { name: "second", network: g.networks[1] };
   const bare = { networks: [lan, { name: "second" }] };
@@ -58,7 +59,7 @@ const nics = (g: Ground, name: string): readonly Entry[] => {
     { at: "networks[].name", values: ["alpha", "beta"], guest: true },
     { at: "networks[].network", with: bare, values: [g.networks[1], g.networks[0]] },
     { at: "networks[].bridge", with: bare, values: [g.bridges[0], g.bridges[1]] },
-    { at: "networks[].mac", values: ["52:54:00:cc:00:01", "52:54:00:cc:00:02"], guest: true },
+    { at: "networks[].mac", values: [mac(first), mac(first + 1)], guest: true },
     { at: "networks[].address", values: [addressIn(g.cidrs[1], first), addressIn(g.cidrs[1], first + 1)] },
     { at: "networks[].vlan", values: [100, 200] },
     { at: "networks[].model", values: ["e1000e", "virtio"], guest: true },
