@@ -1,5 +1,5 @@
 import { type Cidr, parseCidr, toNumber } from "../../kinds/address.js";
-import { attribute, attributeAt, childrenOf, type Element, find } from "./xml.js";
+import { attribute, attributeAt, childrenAt, childrenOf, type Element, find } from "./xml.js";
 
 /** A fixed address for one MAC. */
 export interface HostEntry {
@@ -58,10 +58,10 @@ export const hostElements = (network: Element): ReadonlyMap<string, Element> =>
 /** The ranges, of which the first one can be declared. */
 export const rangesOf = (network: Element): readonly Element[] => served(network, "range");
 
-function served(network: Element, name: string): readonly Element[] {
+/** What stands under that name in the description of the DHCP server. */
+export function served(network: Element, name: string): readonly Element[] {
   const ip = ipv4Of(network);
-  const dhcp = ip && find(ip, "dhcp");
-  return dhcp === undefined ? [] : childrenOf(dhcp, name);
+  return ip === undefined ? [] : childrenAt(ip, "dhcp", name);
 }
 
 export const sameEntry = (a: HostEntry, b: HostEntry): boolean =>

@@ -8,7 +8,7 @@ import {
   append,
   attribute,
   attributeAt,
-  childrenOf,
+  childrenAt,
   type Element,
   find,
   parseXml,
@@ -54,8 +54,7 @@ async function plugged(host: LibvirtHost, dom: DomainRef, network: string): Prom
 
 async function interfacesOf(host: LibvirtHost, dom: DomainRef, flags: number): Promise<readonly Element[]> {
   const root = parseXml(await host.session.call(domains.xml, { dom, flags }), `the machine ${dom.name}`);
-  const devices = find(root, "devices");
-  return devices ? childrenOf(devices, "interface") : [];
+  return childrenAt(root, "devices", "interface");
 }
 
 /** An interface that was turned into one of the bridge and not back, because that was broken off: as it is meant to be. */

@@ -2,9 +2,9 @@ import type { Observed } from "../../core/driver.js";
 import type { InputsOf } from "../../core/kind.js";
 import { cidrText } from "../../kinds/address.js";
 import type { Network } from "../../kinds/network.js";
-import { addressesOf, entryOf, type HostEntry, ipv4Of, modeAttribute } from "./network-ip.js";
+import { addressesOf, entryOf, type HostEntry, ipv4Of, modeAttribute, served } from "./network-ip.js";
 import { type Addressing, type Mark, readMark } from "./network-mark.js";
-import { attribute, attributeAt, childrenOf, type Element, elements, find, numberOf } from "./xml.js";
+import { attribute, attributeAt, childrenAt, childrenOf, type Element, elements, find, numberOf } from "./xml.js";
 
 export type NetworkInputs = InputsOf<typeof Network>;
 export type ObservedNetwork = Observed<typeof Network>;
@@ -64,13 +64,11 @@ function shownHosts(network: Element, mark: Mark | undefined): readonly HostEntr
   return [...declared, ...others];
 }
 
-const dnsHosts = (network: Element) => {
-  const dns = find(network, "dns");
-  return (dns ? childrenOf(dns, "host") : []).map((host) => ({
+const dnsHosts = (network: Element) =>
+  childrenAt(network, "dns", "host").map((host) => ({
     address: attribute(host, "ip") ?? "",
     names: childrenOf(host, "hostname").map((e) => e.textContent ?? ""),
   }));
-};
 
 /** What a network without a mark does. */
 function addressingSeen(network: Element): Addressing {
@@ -104,10 +102,10 @@ export function beyond(network: Element): readonly string[] {
     return inside.map((e) => `<${name}> with <${e.localName}>`);
   });
   const dhcp = ipv4 && find(ipv4, "dhcp");
-  const served = dhcp ? elements(dhcp).filter((e) => e.localName !== "host" && e !== find(dhcp, "range")) : [];
-  const bare = dhcp ? childrenOf(dhcp, "host").filter((host) => entryOf(host).length === 0) : [];
+  const others = dhcp ? elements(dhcp).filter((e) => e.localName !== "host" && e !== find(dhcp, "range")) : [];
+  const bare = served(network, "host").filter((host) => entryOf(host).length === 0);
   const more = [
-    ...served.map((e) => `<dhcp> with <${e.localName}>`),
+    ...others.map((e) => `<dhcp> with <${e.localName}>`),
     ...bare.map(() => "<dhcp> with a <host> without a MAC"),
   ];
   return [...new Set([...phrases, ...more])];

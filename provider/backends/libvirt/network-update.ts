@@ -51,14 +51,14 @@ async function changeLive(
 ): Promise<void> {
   if (!["dhcp.range", "dhcp.hosts", "dns.hosts", "addressing"].some((p) => parts.has(p as Part))) return;
   const network = parseXml(await inactiveXml(host, net), "the network");
-  const { entries, range, cidr } = addressesOf(network);
+  const { range, cidr } = addressesOf(network);
   if (cidr === undefined) return;
   const edits: Edit[] = [];
   const was = propertiesOf(network, true);
   if (parts.has("dhcp.range") && (range?.start !== wanted.dhcp?.range?.start || range?.end !== wanted.dhcp?.range?.end))
     edits.push(...rangeEdits(network, wanted.dhcp?.range));
   if (parts.has("dhcp.hosts") || parts.has("addressing"))
-    edits.push(...hostEdits(hostElements(network), entries, hostsFor(network, wanted, parts)));
+    edits.push(...hostEdits(network, hostsFor(network, wanted, parts)));
   if (parts.has("dns.hosts")) edits.push(...dnsEdits(was.dns?.hosts ?? [], wanted.dns?.hosts ?? []));
   // Deletions first: an address or a name may move from one entry to another.
   for (const change of edits.filter((e) => e.command === "delete")) await unlessMissing(editApart(host, net, change));
@@ -83,11 +83,9 @@ function rangeEdits(network: Element, wanted: Range | undefined): Edit[] {
 }
 
 /** An entry is changed in place where its new address and name are free: the DHCP server of a network without any is restarted. */
-function hostEdits(
-  present: ReadonlyMap<string, Element>,
-  was: readonly HostEntry[],
-  wanted: readonly HostEntry[],
-): Edit[] {
+function hostEdits(network: Element, wanted: readonly HostEntry[]): Edit[] {
+  const was = addressesOf(network).entries;
+  const present = hostElements(network);
   const missing = (a: readonly HostEntry[], b: readonly HostEntry[]) =>
     a.filter((e) => !b.some((o) => sameEntry(e, o)));
   const free = (e: HostEntry) =>

@@ -4,7 +4,7 @@ import { domains, SnapshotList } from "./rpc/index.js";
 import type { DomainRef, VolumeRef } from "./rpc/types.js";
 import { describeVolume } from "./volume-lookup.js";
 import type { Machine } from "./volume-use.js";
-import { attribute, attributeAt, childrenOf, find, parseXml } from "./xml.js";
+import { attribute, attributeAt, childrenAt, parseXml } from "./xml.js";
 
 /** Why a volume must stay as large as it is: a fact and a remedy. */
 export type Hindrance = Pick<ProviderError, "code" | "fact"> & { readonly hint: string };
@@ -64,14 +64,12 @@ async function snapshotsIn({ session }: LibvirtHost, dom: DomainRef, path: strin
 /** The files that an internal snapshot lies in: the disks of its machine at that time that it names. */
 function filesOf(text: string): readonly string[] {
   const root = parseXml(text, "a snapshot");
-  const list = find(root, "disks");
-  const devices = find(root, "domain/devices");
   const inside = new Set(
-    (list ? childrenOf(list, "disk") : []).flatMap((disk) =>
+    childrenAt(root, "disks", "disk").flatMap((disk) =>
       attribute(disk, "snapshot") === "internal" ? (attribute(disk, "name") ?? []) : [],
     ),
   );
-  return (devices ? childrenOf(devices, "disk") : []).flatMap((disk) =>
+  return childrenAt(root, "domain/devices", "disk").flatMap((disk) =>
     inside.has(attributeAt(disk, "target", "dev") ?? "") ? (attributeAt(disk, "source", "file") ?? []) : [],
   );
 }

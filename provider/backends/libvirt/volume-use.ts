@@ -1,11 +1,10 @@
-import { dirname, resolve } from "node:path/posix";
 import { isProviderError, ProviderError } from "../../core/errors.js";
 import type { LibvirtHost } from "./host.js";
 import type { Inventory } from "./inventory.js";
 import { DomainStats, DomainStatsFlags, DomainXml, domains, pools, volumes } from "./rpc/index.js";
 import { byField, type DomainRef, type VolumeRef } from "./rpc/types.js";
-import { readVolume } from "./volume-xml.js";
-import { attribute, childrenOf, find, parseXml } from "./xml.js";
+import { baseAt, readVolume } from "./volume-xml.js";
+import { attributeAt, childrenAt, parseXml, sourceFile } from "./xml.js";
 
 /** A machine that names a file as one of its disks, or has it open below one. */
 export interface Use {
@@ -96,12 +95,11 @@ async function diskSources({ session }: LibvirtHost, dom: DomainRef) {
     if (isProviderError(error, "not-found")) return [];
     throw error;
   }
-  const devices = find(parseXml(xml, `the virtual machine "${dom.name}"`), "devices");
-  return (devices ? childrenOf(devices, "disk") : []).map((disk) => {
-    const source = find(disk, "source");
-    const said = (key: string) => attribute(source, key);
-    return { path: said("file") ?? said("dev"), pool: said("pool"), volume: said("volume") };
-  });
+  return childrenAt(parseXml(xml, `the virtual machine "${dom.name}"`), "devices", "disk").map((disk) => ({
+    path: sourceFile(disk),
+    pool: attributeAt(disk, "source", "pool"),
+    volume: attributeAt(disk, "source", "volume"),
+  }));
 }
 
 /**
@@ -129,9 +127,7 @@ export async function overlaysOf(host: LibvirtHost, path: string): Promise<reado
 
 async function learn({ session }: LibvirtHost, vol: VolumeRef, bases: Map<string, string | undefined>): Promise<void> {
   const xml = await session.call(volumes.xml, { vol, flags: 0 }).catch(vanished);
-  const base = xml === undefined ? undefined : readVolume(xml).base;
-  // A header may name its base from the file's own folder; libvirt puts the two together and leaves the dots in.
-  if (xml !== undefined) bases.set(vol.key, base && resolve(dirname(vol.key), base));
+  if (xml !== undefined) bases.set(vol.key, baseAt(vol.key, readVolume(xml)));
 }
 
 /** A pool that was stopped or a volume that was deleted since it was listed has nothing over anything. */

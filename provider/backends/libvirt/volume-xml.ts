@@ -1,3 +1,4 @@
+import { dirname, resolve } from "node:path/posix";
 import { attribute, attributeAt, parseXml, sizeAt, type Tree, textAt, write } from "./xml.js";
 
 export interface VolumeDescription {
@@ -18,6 +19,13 @@ export interface VolumeDescription {
   /** Path of the file under it, exactly as its header names it. */
   readonly base: string | undefined;
 }
+
+/**
+ * The path of what lies under the volume at `path`: a header may name it from the file's own folder, and libvirt puts the
+ * two together and leaves the dots in.
+ */
+export const baseAt = (path: string, { base }: Pick<VolumeDescription, "base">): string | undefined =>
+  base && resolve(dirname(path), base);
 
 export interface NewVolume {
   readonly name: string;

@@ -42,6 +42,16 @@ export function find(parent: Element, path: string): Element | undefined {
   return here;
 }
 
+/** The elements of that name in the one at `path`; none where there is no such one. */
+export function childrenAt(parent: Element, path: string, name: string): Element[] {
+  const holder = find(parent, path);
+  return holder === undefined ? [] : childrenOf(holder, name);
+}
+
+/** The file or block device that a disk, or a file below one, names as its source. */
+export const sourceFile = (disk: Element): string | undefined =>
+  attributeAt(disk, "source", "file") ?? attributeAt(disk, "source", "dev");
+
 export const textAt = (parent: Element, path: string): string | undefined =>
   find(parent, path)?.textContent ?? undefined;
 

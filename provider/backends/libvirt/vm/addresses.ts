@@ -83,9 +83,9 @@ export async function unserved(host: LibvirtHost, notes: Notes | undefined): Pro
 const keptBy = (host: LibvirtHost, net: NetworkRef): Promise<ReadonlyMap<string, string> | undefined> =>
   host.inventory.share(`addresses of ${net.uuid}`, async () => {
     const xml = await unlessGone(host.inventory.networkXml(net, definitionFlags(host)));
-    const { entries } =
-      xml === undefined ? { entries: undefined } : entriesIn(parseXml(xml, `the network ${net.name}`));
-    return entries && new Map(entries.map(({ mac, address }) => [mac, address]));
+    if (xml === undefined) return undefined;
+    const { entries } = entriesIn(parseXml(xml, `the network ${net.name}`));
+    return new Map(entries.map(({ mac, address }) => [mac, address]));
   });
 
 export interface Lease {

@@ -1,17 +1,14 @@
-import { dirname, resolve } from "node:path/posix";
 import { isProviderError } from "../../../core/errors.js";
 import type { LibvirtHost } from "../host.js";
 import { domains } from "../rpc/procedures/domain.js";
 import type { DomainRef } from "../rpc/types.js";
 import { describeVolume, listVolumes } from "../volume-lookup.js";
-import { attribute, attributeAt, childrenOf, type Element, find, parseXml } from "../xml.js";
+import { baseAt } from "../volume-xml.js";
+import { attribute, attributeAt, childrenAt, type Element, find, parseXml, sourceFile } from "../xml.js";
 import { placeOf } from "./pool-of.js";
 
 /** More than any sane chain of files over each other. */
 const DEEPEST = 64;
-
-const fileOf = (part: Element): string | undefined =>
-  attributeAt(part, "source", "file") ?? attributeAt(part, "source", "dev");
 
 /**
  * Whether the file that a disk has lies over another one: somebody made an external snapshot, and what was written since
@@ -19,7 +16,7 @@ const fileOf = (part: Element): string | undefined =>
  * libvirt keeps: a call for each file of the chain, or one and one for each snapshot.
  */
 export async function liesOver(host: LibvirtHost, dom: DomainRef, disk: Element, below: string): Promise<boolean> {
-  const top = fileOf(disk);
+  const top = sourceFile(disk);
   if (top === undefined) return false;
   return (
     openBelow(disk).includes(below) ||
@@ -32,7 +29,7 @@ export async function liesOver(host: LibvirtHost, dom: DomainRef, disk: Element,
 function openBelow(disk: Element): readonly string[] {
   const next = find(disk, "backingStore");
   if (next === undefined) return [];
-  const file = fileOf(next);
+  const file = sourceFile(next);
   return [...(file === undefined ? [] : [file]), ...openBelow(next)];
 }
 
@@ -54,8 +51,8 @@ async function baseOf(host: LibvirtHost, path: string): Promise<string | undefin
     if (place === undefined) return undefined;
     const known = () => describeVolume(host, place.vol);
     // The daemon learns of a file that others made when it reads the directory anew.
-    const base = ((await known()) ?? ((await listVolumes(host, place.pool)) && (await known())))?.base;
-    return base === undefined ? undefined : resolve(dirname(path), base);
+    const volume = (await known()) ?? ((await listVolumes(host, place.pool)) && (await known()));
+    return volume && baseAt(path, volume);
   } catch (error) {
     if (isProviderError(error, "not-found", "unsupported", "hidden")) return undefined;
     throw error;
@@ -76,11 +73,10 @@ async function snapshotBases({ session }: LibvirtHost, dom: DomainRef): Promise<
 }
 
 function readBases(snapshot: Element, bases: Map<string, string>): void {
-  const [disks, devices] = [find(snapshot, "disks"), find(snapshot, "domain/devices")];
-  if (disks === undefined || devices === undefined) return;
-  for (const disk of childrenOf(disks, "disk")) {
-    const before = childrenOf(devices, "disk").find((d) => attributeAt(d, "target", "dev") === attribute(disk, "name"));
-    const [over, under] = [fileOf(disk), before && fileOf(before)];
+  const machine = childrenAt(snapshot, "domain/devices", "disk");
+  for (const disk of childrenAt(snapshot, "disks", "disk")) {
+    const before = machine.find((d) => attributeAt(d, "target", "dev") === attribute(disk, "name"));
+    const [over, under] = [sourceFile(disk), before && sourceFile(before)];
     if (over !== undefined && under !== undefined && over !== under) bases.set(over, under);
   }
 }

@@ -2,7 +2,7 @@ import type { LibvirtHost } from "../host.js";
 import { domains } from "../rpc/procedures/domain.js";
 import type { DomainRef } from "../rpc/types.js";
 import { describeVolume } from "../volume-lookup.js";
-import { attribute, attributeAt, childrenOf, type Element, find, parseXml } from "../xml.js";
+import { attribute, attributeAt, childrenAt, type Element, find, parseXml, sourceFile } from "../xml.js";
 import { liesOver } from "./layers.js";
 import { readNotes } from "./notes.js";
 
@@ -22,8 +22,7 @@ const below = new WeakMap<Element, string>();
 export async function describeDomain(host: LibvirtHost, dom: DomainRef, flags: number): Promise<Element> {
   const xml = await host.session.call(domains.xml, { dom, flags });
   const domain = parseXml(xml, `the virtual machine ${dom.name || dom.uuid}`);
-  const devices = find(domain, "devices");
-  for (const disk of devices ? childrenOf(devices, "disk") : []) {
+  for (const disk of childrenAt(domain, "devices", "disk")) {
     const source = attribute(disk, "type") === "volume" ? find(disk, "source") : undefined;
     const [pool, name] = [attribute(source, "pool"), attribute(source, "volume")];
     if (source === undefined || pool === undefined || name === undefined) continue;
@@ -40,8 +39,7 @@ export async function describeDomain(host: LibvirtHost, dom: DomainRef, flags: n
  */
 export async function findLayers(host: LibvirtHost, dom: DomainRef, domain: Element): Promise<void> {
   const notes = readNotes(domain)?.disks ?? [];
-  const devices = find(domain, "devices");
-  for (const disk of devices ? childrenOf(devices, "disk") : []) {
+  for (const disk of childrenAt(domain, "devices", "disk")) {
     const meant = notes.find(({ target }) => target === attributeAt(disk, "target", "dev"))?.path;
     const [source, path] = [find(disk, "source"), sourceOf(disk)];
     if (source === undefined || meant === undefined || path === undefined || path === meant) continue;
@@ -52,11 +50,11 @@ export async function findLayers(host: LibvirtHost, dom: DomainRef, domain: Elem
 /** The file or device of a disk; `undefined` for an empty drive, and for what is neither on the host nor in a pool. */
 export function sourceOf(disk: Element | undefined): string | undefined {
   const source = disk && find(disk, "source");
-  return source && (below.get(source) ?? attribute(source, "file") ?? attribute(source, "dev") ?? paths.get(source));
+  return source && (below.get(source) ?? sourceFile(disk) ?? paths.get(source));
 }
 
 /** The file that an external snapshot laid over a disk, and that is written to; `undefined` where there is none. */
 export function layerOf(disk: Element): string | undefined {
   const source = find(disk, "source");
-  return source && below.has(source) ? (attribute(source, "file") ?? attribute(source, "dev")) : undefined;
+  return source && below.has(source) ? sourceFile(disk) : undefined;
 }

@@ -7,7 +7,7 @@ import type { Stats } from "../inventory.js";
 import { DomainState, DomainXml } from "../rpc/flags.js";
 import { domains } from "../rpc/procedures/domain.js";
 import { type DomainRef, domainRef } from "../rpc/types.js";
-import { attribute, attributeAt, childrenOf, type Element, find } from "../xml.js";
+import { attribute, attributeAt, childrenAt, type Element } from "../xml.js";
 import { addressesOf, unserved } from "./addresses.js";
 import { settled } from "./balloon.js";
 import { beyond } from "./beyond.js";
@@ -127,7 +127,6 @@ const carried = (known: Addresses, before: Addresses = {}): Addresses =>
   );
 
 const consoleOf = (live: Element): string | undefined => {
-  const devices = find(live, "devices");
-  const pty = (devices ? childrenOf(devices, "console") : []).find((c) => attribute(c, "type") === "pty");
+  const pty = childrenAt(live, "devices", "console").find((c) => attribute(c, "type") === "pty");
   return pty && (attribute(pty, "tty") ?? attributeAt(pty, "source", "path"));
 };

@@ -1,16 +1,10 @@
-import { attribute, attributeAt, childrenOf, type Element, find } from "../xml.js";
+import { attribute, attributeAt, childrenAt, type Element } from "../xml.js";
 import { sourceOf } from "./located.js";
 import type { Notes } from "./notes.js";
 import type { DeclaredDisk, DeclaredNic } from "./types.js";
 
-export const disksOf = (domain: Element): Element[] => {
-  const devices = find(domain, "devices");
-  return devices ? childrenOf(devices, "disk") : [];
-};
-export const nicsOf = (domain: Element): Element[] => {
-  const devices = find(domain, "devices");
-  return devices ? childrenOf(devices, "interface") : [];
-};
+export const disksOf = (domain: Element): Element[] => childrenAt(domain, "devices", "disk");
+export const nicsOf = (domain: Element): Element[] => childrenAt(domain, "devices", "interface");
 export const macOf = (nic: Element): string => attributeAt(nic, "mac", "address")?.toLowerCase() ?? "";
 export const targetOf = (disk: Element): string => attributeAt(disk, "target", "dev") ?? "";
 export const diskAt = (domain: Element, target: string): Element | undefined =>

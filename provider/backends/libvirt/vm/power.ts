@@ -4,7 +4,7 @@ import type { LibvirtHost } from "../host.js";
 import { Create, DomainState, Shutdown } from "../rpc/flags.js";
 import { domains } from "../rpc/procedures/domain.js";
 import { type DomainRef, domainRef } from "../rpc/types.js";
-import { attributeAt, childrenOf, type Element, find, textAt } from "../xml.js";
+import { attributeAt, childrenAt, type Element, textAt } from "../xml.js";
 import type { MachineInputs } from "./types.js";
 
 /** A guest that boots ignores the power button, so it is pressed again. Milliseconds. */
@@ -95,10 +95,10 @@ async function askToStop(host: LibvirtHost, dom: DomainRef, flags: number): Prom
 
 /** Whether the guest's agent listens, from the running machine's description. */
 export const agentConnected = (live: Element): boolean => {
-  const devices = find(live, "devices");
   const isAgent = (c: Element) => attributeAt(c, "target", "name") === "org.qemu.guest_agent.0";
-  const channels = devices ? childrenOf(devices, "channel") : [];
-  return channels.some((c) => isAgent(c) && attributeAt(c, "target", "state") === "connected");
+  return childrenAt(live, "devices", "channel").some(
+    (c) => isAgent(c) && attributeAt(c, "target", "state") === "connected",
+  );
 };
 
 /** How long the daemon may take to tidy up after a guest that ended by itself. Milliseconds. */
