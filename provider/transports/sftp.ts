@@ -146,7 +146,7 @@ class Writes {
   }
 
   private async start(offset: number, data: Uint8Array, { signal, onProgress }: PutOptions): Promise<void> {
-    const place = this.running.size * this.piece < IN_FLIGHT ? Promise.resolve() : Promise.race(this.running);
+    const place = (this.running.size + 1) * this.piece <= IN_FLIGHT ? Promise.resolve() : Promise.race(this.running);
     await untilAborted(place, "the upload", signal);
     if (this.failed !== undefined) throw this.failed;
     const running: Promise<void> = this.write(offset, data)
