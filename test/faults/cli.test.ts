@@ -9,7 +9,8 @@ const SAMPLED = { "test:///default": 2, "qemu:///system": 1 } as const;
 
 const name = "the real Pulumi CLI and its provider, killed and interrupted";
 
-if (missing !== undefined) describe(name, () => test.skip(missing ?? "", () => undefined));
+if (missing !== undefined)
+  describe(name, () => test.skip(`needs a libvirt host and Pulumi: ${missing}`, () => undefined));
 else
   for (const driver of ["test:///default", "qemu:///system"] as const)
     part(`${name} on ${driver}`, {
