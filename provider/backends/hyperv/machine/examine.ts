@@ -129,10 +129,7 @@ async function diskProblems(
 }
 
 /** What Hyper-V changes of a machine whose running state is saved: it has no other device or memory until it has gone on. */
-const BESIDE_SAVED: ReadonlySet<string> = new Set([
-  ...["owner", "name", "description", "tags", "guest"],
-  ...["autostart", "powerState"],
-]);
+const BESIDE_SAVED: ReadonlySet<string> = new Set("owner name description tags guest autostart powerState".split(" "));
 
 function savedProblems(wanted: Wanted, now: MachineObserved | undefined, self: MachineView | undefined): Problem[] {
   if (now === undefined || self?.state !== "Saved") return [];

@@ -115,10 +115,6 @@ async function carryOut(host: HypervHost, work: Work, step: Step): Promise<void>
   if (starts) await addressWait(host, now.id, { wanted, mark: markOf(machine) }, step);
 }
 
-/** First-boot CDs that the guest does not have any more after the changes: of this update, and of one that broke off. */
-const leftoversOf = ({ mark, machine }: Work): readonly string[] =>
-  [mark?.seed?.path, mark?.leftover].filter((path) => path !== undefined && path !== machine.seed?.path) as string[];
-
 async function stop(host: HypervHost, now: MachineView, { shutdown }: MachineInputs, { report, signal }: Step) {
   const { timeout, onTimeout } = shutdown;
   report(`waiting up to ${timeout} s for the guest to shut down`);
@@ -144,12 +140,9 @@ function stepsOf(work: Work): readonly MachineChange[] {
   if (now.generation === 2 && (has("secureBoot", "guest") || bootChanges(work)) && !isUpAfter(work))
     steps.push({ what: "firmware", with: firmwareOf(machine) });
   if (has("tpm")) steps.push({ what: "tpm", with: { wanted: wanted.tpm } });
-  // What is broken off in between is gone on with: the notes tell of a CD until it is deleted.
-  for (const path of leftoversOf(work))
-    steps.push({ what: "settings", with: settingsOf(machine, path) }, { what: "file.remove", with: { path } });
+  steps.push(...seedSteps(work));
   const settings = settingsOf(machine);
-  if (settings.notes !== now.notes || steps.some(({ what }) => what === "file.remove") || has("autostart"))
-    steps.push({ what: "settings", with: settings });
+  if (settings.notes !== now.notes || has("autostart")) steps.push({ what: "settings", with: settings });
   return steps;
 }
 
@@ -201,6 +194,19 @@ function cdSteps({ now, machine }: Work): readonly MachineChange[] {
     if (drive === undefined) return path === "" ? [] : [{ what: "dvd.add", with: { number, location, path } }];
     return samePath(drive.path, path) ? [] : [{ what: "dvd.set", with: { id: drive.id, path } }];
   });
+}
+
+/** Deletes first-boot CDs that the guest has no more. The notes tell of each until it is gone: what breaks off is gone on with. */
+function seedSteps({ mark, machine }: Work): readonly MachineChange[] {
+  const old = (path: string | undefined) => (path === machine.seed?.path ? undefined : path);
+  const [leftover, replaced] = [old(mark?.leftover), old(mark?.seed?.path)];
+  const remove = (path: string): MachineChange => ({ what: "file.remove", with: { path } });
+  return [
+    ...(leftover === undefined ? [] : [remove(leftover)]),
+    ...(replaced === undefined
+      ? []
+      : [{ what: "settings", with: settingsOf(machine, replaced) } as const, remove(replaced)]),
+  ];
 }
 
 function nicSteps({ now, machine, mark }: Work): readonly MachineChange[] {

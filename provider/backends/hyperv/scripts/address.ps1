@@ -1,6 +1,9 @@
 # Addresses of guests whose services told none for their network adapters, as the host can know them otherwise. Every answer
 # covers all machines, and nothing is asked while each adapter of a running machine has told one.
 
+# What a guest's own services told for a network adapter.
+function Get-CvTold($Nic) { foreach ($address in $Nic.IPAddresses) { if ($address) { $address } } }
+
 # Addresses by the id of the network adapter: what the guest wrote into the exchange of key/value pairs, where it has one
 # adapter only (it does not say which has which); for the rest, whom the host knows as a neighbour with that MAC.
 function Find-CvAddresses($Machines, $Nics) {
@@ -10,7 +13,7 @@ function Find-CvAddresses($Machines, $Nics) {
         $id = [string] $machine.Id
         if ($machine.State.ToString() -ne 'Running' -or -not $Nics.ContainsKey($id)) { continue }
         foreach ($nic in $Nics[$id]) {
-            if (@($nic.IPAddresses | Where-Object { $_ }).Count -gt 0) { continue }
+            if (@(Get-CvTold $nic).Count -gt 0) { continue }
             $silent[[string] $nic.MacAddress] = [string] $nic.Id
             if ($Nics[$id].Count -eq 1) { $lone[$id] = $nic }
         }

@@ -1,14 +1,13 @@
 # The whole host in one answer, for a refresh of everything. A list that fails is an error and never an empty list.
 
-# A machine has 50 checkpoints at most (documented).
-$CvDeepestLayer = 64
-
 $CvRequests['host.inventory'] = @{ Function = 'Get-CvInventory' }
 function Get-CvInventory($Arguments) {
     $machines = @(Get-CvMachines)
     $pools = @(Get-CvPools)
     $paths = New-Object Collections.ArrayList
-    foreach ($machine in $machines) { foreach ($disk in $machine.disks) { [void] $paths.Add($disk.path); if ($disk.layer) { [void] $paths.Add($disk.layer) } } }
+    foreach ($machine in $machines) {
+        foreach ($disk in $machine.disks) { foreach ($path in $disk.path, $disk.layer) { if ($path) { [void] $paths.Add($path) } } }
+    }
     foreach ($pool in $pools) { foreach ($path in (Get-CvDiskFiles $pool.path)) { [void] $paths.Add($path) } }
     return @{
         machines = $machines
@@ -56,14 +55,14 @@ function ConvertTo-CvMachines($Machines) {
         $parts.Firmware = Group-CvParts @(Hyper-V\Get-VMFirmware -VM $second -ErrorAction Stop)
         $parts.Security = Group-CvParts @(Hyper-V\Get-VMSecurity -VM $second -ErrorAction Stop)
     }
-    $parts.Address = Find-CvAddresses $Machines $parts.Nic
-    foreach ($machine in $Machines) { ConvertTo-CvMachine $machine $parts }
+    $addresses = Find-CvAddresses $Machines $parts.Nic
+    foreach ($machine in $Machines) { ConvertTo-CvMachine $machine $parts $addresses }
 }
 
-function ConvertTo-CvMachine($Machine, $Parts) {
+function ConvertTo-CvMachine($Machine, $Parts, $Addresses) {
     $id = [string] $Machine.Id
     $own = @{}
-    foreach ($sort in @($Parts.Keys | Where-Object { $_ -ne 'Address' })) { $own[$sort] = @(if ($Parts[$sort].ContainsKey($id)) { $Parts[$sort][$id] }) }
+    foreach ($sort in $Parts.Keys) { $own[$sort] = @(if ($Parts[$sort].ContainsKey($id)) { $Parts[$sort][$id] }) }
     $memory = $own.Memory[0]
     return @{
         id             = $id
@@ -92,7 +91,7 @@ function ConvertTo-CvMachine($Machine, $Parts) {
         }
         firmware       = $(if ($own.Firmware.Count -gt 0) { ConvertTo-CvFirmware $own.Firmware[0] })
         tpm            = $own.Security.Count -gt 0 -and [bool] $own.Security[0].TpmEnabled
-        nics           = @(foreach ($nic in $own.Nic) { ConvertTo-CvNic $nic $Parts.Address[[string] $nic.Id] })
+        nics           = @(foreach ($nic in $own.Nic) { ConvertTo-CvNic $nic $Addresses[[string] $nic.Id] })
         disks          = @(foreach ($disk in $own.Disk) { ConvertTo-CvDrive $disk })
         dvds           = @(foreach ($dvd in $own.Dvd) { ConvertTo-CvDrive $dvd })
         snapshots      = @(foreach ($snapshot in $own.Snapshot) { @{ id = [string] $snapshot.Id; name = $snapshot.Name } })
@@ -118,7 +117,7 @@ function ConvertTo-CvFirmware($Firmware) {
 # The guest's own word on its addresses goes before what was found out otherwise.
 function ConvertTo-CvNic($Nic, $Found) {
     $vlan = $Nic.VlanSetting
-    $told = @($Nic.IPAddresses | Where-Object { $_ })
+    $told = @(Get-CvTold $Nic)
     return @{
         id         = [string] $Nic.Id
         name       = $Nic.Name
@@ -138,12 +137,15 @@ function ConvertTo-CvNic($Nic, $Found) {
     }
 }
 
+# More than the checkpoints of any machine.
+$CvDeepestLayer = 64
+
 # A checkpoint lays a layer over each disk; the disk that was given to the machine is under all of them.
 function Get-CvBelowLayers([string] $Path) {
     for ($i = 0; $Path -match '\.avhdx?$' -and $i -lt $CvDeepestLayer; $i++) {
         # One that cannot be read is called after the disk that it lies over, with a GUID.
         try { $Path = [string] (Hyper-V\Get-VHD -Path $Path -ErrorAction Stop).ParentPath }
-        catch { $Path = $Path -replace '_[0-9A-Fa-f-]{36}\.avhd(x?)$', '.vhd$1' }
+        catch { return ($Path -replace '_[0-9A-Fa-f-]{36}\.avhd(x?)$', '.vhd$1') }
     }
     return $Path
 }

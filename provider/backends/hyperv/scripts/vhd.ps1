@@ -124,8 +124,8 @@ function Get-CvUses([string] $Path, $Folders) {
 }
 
 # Deletes one file, if nobody needs it, and the mark that says whose it is before it: a mark without a file would make the
-# next file of that name ours. A file that is not there is gone,
-# unless its drive is away.
+# next file of that name ours. A file that is not there is
+# gone, unless its drive is away.
 $CvRequests['vhd.remove'] = @{ Function = 'Remove-CvDisk'; Beside = $true }
 function Remove-CvDisk($Arguments) {
     $path = $Arguments.path
