@@ -51,7 +51,12 @@ export const Volume = kind({
       check: checkAbsolutePath,
     }),
     format: choice(["qcow2", "raw", "vhdx"], {
-      doc: "Format of the file. Default: the host's own format that grows as it is written to, and `raw` for a block device.",
+      doc: "Format of the file. Default: the host's own format that grows as it is written to, and on libvirt `raw` for a block device and for `thick`.",
+      keep: true,
+      onChange: "replace",
+    }),
+    provisioning: choice(["thin", "thick"], {
+      doc: "`thin`: takes room on the host as it is written to. `thick`: takes the room of its whole size when it is made. Default: `thin`, and `thick` for a block device.",
       keep: true,
       onChange: "replace",
     }),
@@ -79,6 +84,11 @@ export const Volume = kind({
       problems.push({ path: "base", reason: "must not be given with `source`: a volume starts as one or the other" });
     if (given("sha256") && !given("source"))
       problems.push({ path: "sha256", reason: "must not be given without `source`" });
+    if (given("base") && declared.provisioning === "thick")
+      problems.push({
+        path: "provisioning",
+        reason: 'must not be "thick" with `base`: what lies over another volume holds only what differs',
+      });
     if (given("base") && declared.format === "raw")
       problems.push({ path: "format", reason: 'must not be "raw" with `base`: a raw file cannot lie over another' });
     return problems;

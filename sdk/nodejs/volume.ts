@@ -35,11 +35,17 @@ export interface VolumeArgs {
    */
   readonly base?: pulumi.Input<string> | pulumi.Input<Volume> | undefined;
   /**
-   * Format of the file. Default: the host's own format that grows as it is written to, and `raw` for a block device.
+   * Format of the file. Default: the host's own format that grows as it is written to, and on libvirt `raw` for a block device and for `thick`.
    *
    * A change needs a replacement.
    */
   readonly format?: pulumi.Input<"qcow2" | "raw" | "vhdx"> | undefined;
+  /**
+   * `thin`: takes room on the host as it is written to. `thick`: takes the room of its whole size when it is made. Default: `thin`, and `thick` for a block device.
+   *
+   * A change needs a replacement.
+   */
+  readonly provisioning?: pulumi.Input<"thin" | "thick"> | undefined;
   /**
    * The explicit word without which no change may destroy what the volume holds: a replacement is refused at preview.
    *
@@ -58,6 +64,7 @@ const FACTS: KindFacts = {
     "sha256",
     "base",
     "format",
+    "provisioning",
     "allowDataLoss",
     "path",
     "allocation",
@@ -93,8 +100,10 @@ export class Volume extends HostResource {
   declare readonly sha256: pulumi.Output<string | undefined>;
   /** Volume under it: this one holds only what differs (copy on write). Not for format `raw`. */
   declare readonly base: pulumi.Output<string | undefined>;
-  /** Format of the file. Default: the host's own format that grows as it is written to, and `raw` for a block device. */
+  /** Format of the file. Default: the host's own format that grows as it is written to, and on libvirt `raw` for a block device and for `thick`. */
   declare readonly format: pulumi.Output<"qcow2" | "raw" | "vhdx" | undefined>;
+  /** `thin`: takes room on the host as it is written to. `thick`: takes the room of its whole size when it is made. Default: `thin`, and `thick` for a block device. */
+  declare readonly provisioning: pulumi.Output<"thin" | "thick" | undefined>;
   /** The explicit word without which no change may destroy what the volume holds: a replacement is refused at preview. */
   declare readonly allowDataLoss: pulumi.Output<boolean>;
   /** Absolute path on the host. */

@@ -194,6 +194,7 @@ export const samples: Words = {
   sha256: "0".repeat(64),
   base: "/nowhere/base.qcow2",
   format: "qcow2",
+  provisioning: "thin",
   allowDataLoss: true,
   name: "contract-name",
   path: "/nowhere/pool",

@@ -73,6 +73,7 @@ function volumes({ qcow2, raw }: Images): readonly Scenario[] {
     at("create and delete an overlay", [], [overlay]),
     at("create and delete from a source", [], copy({ source: qcow2 })),
     at("create and delete from a larger raw source", [], copy({ source: raw, size: "8MiB" })),
+    at("create and delete from a source, thick", [], copy({ source: qcow2, provisioning: "thick" })),
   ];
 }
 

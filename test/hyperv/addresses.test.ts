@@ -1,14 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { drivers } from "../../provider/backends/hyperv/index.js";
 import { readMark } from "../../provider/backends/hyperv/machine/mark.js";
 import { hostFacts, hostInventory } from "../../provider/backends/hyperv/requests/host.js";
 import { createMachine, startMachine } from "../../provider/backends/hyperv/requests/machine.js";
 import { createSwitch } from "../../provider/backends/hyperv/requests/switch.js";
-import { Engine } from "../../provider/core/engine.js";
-import type { Kind } from "../../provider/core/kind.js";
-import { kinds } from "../../provider/kinds/index.js";
 import { hypervMissing, withHyperv } from "../hosts/hyperv/host.js";
-import { type Lab, openLab } from "./lab.js";
+import { createOn, type Lab, openLab } from "./lab.js";
 
 const FOLDER = "C:\\vms";
 /** Machines by name, with the last bytes of the MACs of their interfaces and what each is known under. */
@@ -90,19 +86,14 @@ describe.skipIf(hypervMissing() !== undefined)(withHyperv("addresses of guests o
   });
 
   test("come with the host's name servers behind its NAT, and with none elsewhere", async () => {
-    const step = { report: () => undefined, signal: new AbortController().signal };
-    const engine = <K extends "Network" | "VirtualMachine">(kind: K) =>
-      new Engine(kinds[kind] as Kind, drivers[kind] as never, { name: "hv", connection: lab.host as never });
-    const create = (kind: "Network" | "VirtualMachine", words: Readonly<Record<string, unknown>>) =>
-      engine(kind).create(engine(kind).check({ owner: "p/s", ...words }).inputs, step);
     const { nameServers } = await hostFacts(agent());
     for (const [mode, cidr, dns] of [
       ["nat", "10.71.0.0/24", nameServers],
       ["isolated", "10.72.0.0/24", []],
     ] as const) {
-      const { id } = await create("Network", { name: mode, mode, cidr });
+      const { id } = await createOn(lab.host, "Network", { name: mode, mode, cidr });
       const words = { name: `on-${mode}`, memory: "64MiB", powerState: "stopped", networks: [{ network: id }] };
-      const made = await create("VirtualMachine", { ...words, cloudInit: { userData: "#!/bin/true" } });
+      const made = await createOn(lab.host, "VirtualMachine", { ...words, cloudInit: { userData: "#!/bin/true" } });
       const machine = (await hostInventory(agent())).machines.find((m) => m.id === made.id);
       expect(readMark(machine?.notes ?? "").mark?.nics[0]?.address?.dns, mode).toEqual(dns);
     }

@@ -1,11 +1,8 @@
 import { mkdirSync, renameSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { drivers } from "../../provider/backends/hyperv/index.js";
-import { Engine } from "../../provider/core/engine.js";
-import type { Kind } from "../../provider/core/kind.js";
-import { type KindName, kinds } from "../../provider/kinds/index.js";
+import type { KindName } from "../../provider/kinds/index.js";
 import { hypervMissing, withHyperv } from "../hosts/hyperv/host.js";
-import { type Lab, openLab, refusalOf } from "./lab.js";
+import { createOn, engineOn, type Lab, openLab, refusalOf, silent, type Words } from "./lab.js";
 
 describe.skipIf(hypervMissing() !== undefined)(withHyperv("a drive of a Hyper-V host that is away"), () => {
   let lab: Lab;
@@ -13,13 +10,8 @@ describe.skipIf(hypervMissing() !== undefined)(withHyperv("a drive of a Hyper-V 
     lab = await openLab();
   });
   afterAll(() => lab?.close());
-  const engine = (kind: KindName, connection = lab.host): Engine<Kind, never> =>
-    new Engine(kinds[kind] as Kind, drivers[kind] as never, { name: "hv", connection: connection as never });
-  const step = { report: () => undefined, signal: new AbortController().signal };
-  const create = (kind: KindName, words: Readonly<Record<string, unknown>>) => {
-    const one = engine(kind);
-    return one.create(one.check({ owner: "p/s", ...words }).inputs, step);
-  };
+  const engine = (kind: KindName, connection = lab.host) => engineOn(connection, kind);
+  const create = (kind: KindName, words: Words) => createOn(lab.host, kind, words);
   const away = {
     code: "failed",
     fact: expect.stringMatching(/^the drive E: of E:\\vms.* is not there, so nobody knows what is on it$/),
@@ -38,12 +30,12 @@ describe.skipIf(hypervMissing() !== undefined)(withHyperv("a drive of a Hyper-V 
     for (const [kind, { id, inputs }] of both) {
       expect(await refusalOf(engine(kind, other).observe(id, inputs))).toMatchObject(away);
       expect(await refusalOf(engine(kind).observe(id, inputs))).toMatchObject(away);
-      expect(await refusalOf(engine(kind).remove(id, inputs, step))).toMatchObject(away);
+      expect(await refusalOf(engine(kind).remove(id, inputs, silent()))).toMatchObject(away);
     }
     renameSync(`${drive}-away`, drive);
     for (const [kind, { id, inputs }] of both.toReversed()) {
       expect(await engine(kind).observe(id, inputs)).toBeDefined();
-      await engine(kind).remove(id, inputs, step);
+      await engine(kind).remove(id, inputs, silent());
       expect(await engine(kind).observe(id, inputs)).toBeUndefined();
     }
   });

@@ -1,14 +1,9 @@
 import { readdirSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { drivers } from "../../provider/backends/hyperv/index.js";
 import { createMachine } from "../../provider/backends/hyperv/requests/machine.js";
-import { Engine } from "../../provider/core/engine.js";
-import type { Kind } from "../../provider/core/kind.js";
-import { type KindName, kinds } from "../../provider/kinds/index.js";
+import type { KindName } from "../../provider/kinds/index.js";
 import { hypervMissing, withHyperv } from "../hosts/hyperv/host.js";
-import { type Lab, openLab, refusalOf } from "./lab.js";
-
-type Words = Readonly<Record<string, unknown>>;
+import { createOn, engineOn, type Lab, openLab, refusalOf, silent, type Words } from "./lab.js";
 
 describe.skipIf(hypervMissing() !== undefined)(withHyperv("what was broken off on a Hyper-V host"), () => {
   let lab: Lab;
@@ -17,11 +12,7 @@ describe.skipIf(hypervMissing() !== undefined)(withHyperv("what was broken off o
   });
   afterAll(() => lab?.close());
 
-  const create = (kind: KindName, words: Words) => {
-    const engine = new Engine(kinds[kind] as Kind, drivers[kind] as never, { name: "hv", connection: lab.host });
-    const step = { report: () => undefined, signal: new AbortController().signal };
-    return engine.create(engine.check({ owner: "p/s", ...words }).inputs, step);
-  };
+  const create = (kind: KindName, words: Words) => createOn(lab.host, kind, words);
   const machineFolders = () => readdirSync(lab.simulated.path("C:\\ProgramData\\Microsoft\\Windows\\Hyper-V"));
 
   test("a machine that was half-made when PowerShell died is made anew, and nothing of it is left", async () => {
@@ -40,7 +31,7 @@ describe.skipIf(hypervMissing() !== undefined)(withHyperv("what was broken off o
   });
 
   test("a first-boot CD goes although the update that replaced it was broken off", async () => {
-    const engine = new Engine(kinds.VirtualMachine, drivers.VirtualMachine, { name: "hv", connection: lab.host });
+    const engine = engineOn(lab.host, "VirtualMachine");
     const words = (data: string) => ({
       owner: "p/s",
       name: "seeded",
@@ -49,7 +40,7 @@ describe.skipIf(hypervMissing() !== undefined)(withHyperv("what was broken off o
       cloudInit: { userData: `#!/bin/sh\necho ${data}\n` },
     });
     const checked = (data: string) => engine.check(words(data)).inputs as never;
-    const step = { report: () => undefined, signal: new AbortController().signal };
+    const step = silent();
     const seeds = () => readdirSync(lab.simulated.path("C:\\ProgramData\\Microsoft\\Windows\\Hyper-V\\Seeds"));
     const made = await engine.create(checked("one"), step);
     const [first] = seeds();

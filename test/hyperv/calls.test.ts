@@ -1,14 +1,9 @@
 import { readdir } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { drivers } from "../../provider/backends/hyperv/index.js";
 import { hostInventory } from "../../provider/backends/hyperv/requests/host.js";
-import { Engine, type Kept } from "../../provider/core/engine.js";
-import type { Kind } from "../../provider/core/kind.js";
-import { type KindName, kinds } from "../../provider/kinds/index.js";
+import type { KindName } from "../../provider/kinds/index.js";
 import { hypervMissing, withHyperv } from "../hosts/hyperv/host.js";
-import { type Lab, openLab } from "./lab.js";
-
-type Words = Readonly<Record<string, unknown>>;
+import { createOn, engineOn, type Lab, type Made, openLab, silent, type Words } from "./lab.js";
 
 describe.skipIf(hypervMissing() !== undefined)(withHyperv("requests for a host"), () => {
   let lab: Lab;
@@ -20,14 +15,10 @@ describe.skipIf(hypervMissing() !== undefined)(withHyperv("requests for a host")
   /** Drivers on a connection of their own, which counts. */
   const connected = () => {
     const host = lab.connect();
-    const step = { report: () => undefined, signal: new AbortController().signal };
-    const engine = (kind: KindName) =>
-      new Engine(kinds[kind] as Kind, drivers[kind] as never, { name: "hv", connection: host });
-    const checked = (kind: KindName, words: Words) => engine(kind).check({ owner: "p/s", ...words }).inputs;
     return {
-      read: (kind: KindName, kept: Kept<Kind>) => engine(kind).read(kept.id, kept.inputs, kept.outputs),
-      create: (kind: KindName, words: Words) => engine(kind).create(checked(kind, words), step),
-      remove: (kind: KindName, kept: Kept<Kind>) => engine(kind).remove(kept.id, kept.inputs, step),
+      read: (kind: KindName, kept: Made) => engineOn(host, kind).read(kept.id, kept.inputs, kept.outputs),
+      create: (kind: KindName, words: Words) => createOn(host, kind, words),
+      remove: (kind: KindName, kept: Made) => engineOn(host, kind).remove(kept.id, kept.inputs, silent()),
     };
   };
   const counted = async (run: () => Promise<unknown>): Promise<Words> => {
@@ -51,7 +42,7 @@ describe.skipIf(hypervMissing() !== undefined)(withHyperv("requests for a host")
     // What kind of host it is, is asked once.
     await create("Network", { name: "other", mode: "private" });
     const machines = [await create("VirtualMachine", { name: "first", ...words, disks: [] })];
-    let made: Kept<Kind> | undefined;
+    let made: Made | undefined;
     const calls = await counted(async () => {
       made = await create("VirtualMachine", { name: "web", ...words });
     });

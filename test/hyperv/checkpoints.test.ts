@@ -1,19 +1,14 @@
 import { existsSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { drivers } from "../../provider/backends/hyperv/index.js";
 import { getMachine } from "../../provider/backends/hyperv/requests/machine.js";
 import { project } from "../../provider/core/compare.js";
-import { Engine, type Kept } from "../../provider/core/engine.js";
-import type { Kind } from "../../provider/core/kind.js";
 import { type KindName, kinds } from "../../provider/kinds/index.js";
 import { waitFor } from "../hosts/host-folder.js";
 import { hypervMissing, withHyperv } from "../hosts/hyperv/host.js";
 import { lines } from "../hosts/hyperv/session.js";
-import { type Lab, openLab, refusalOf } from "./lab.js";
+import { checkedOn, createOn, engineOn, type Lab, type Made, openLab, refusalOf, silent, type Words } from "./lab.js";
 
-type Words = Readonly<Record<string, unknown>>;
-type Made = Kept<Kind>;
-const step = { report: () => undefined, signal: new AbortController().signal };
+const step = silent();
 
 describe.skipIf(hypervMissing() !== undefined)(withHyperv("a machine with checkpoints on Hyper-V"), () => {
   let lab: Lab;
@@ -21,10 +16,9 @@ describe.skipIf(hypervMissing() !== undefined)(withHyperv("a machine with checkp
   let disk: Made;
   let spare: Made;
   let machine: Made;
-  const engine = (kind: KindName): Engine<Kind, never> =>
-    new Engine(kinds[kind] as Kind, drivers[kind] as never, { name: "hv", connection: host as never });
-  const checked = (kind: KindName, words: Words) => engine(kind).check({ owner: "p/s", ...words }).inputs;
-  const create = (kind: KindName, words: Words): Promise<Made> => engine(kind).create(checked(kind, words), step);
+  const engine = (kind: KindName) => engineOn(host, kind);
+  const checked = (kind: KindName, words: Words) => checkedOn(host, kind, words);
+  const create = (kind: KindName, words: Words) => createOn(host, kind, words);
   const words = (more: Words = {}): Words => ({
     name: "web",
     memory: "64MiB",

@@ -1,10 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { drivers } from "../../provider/backends/hyperv/index.js";
 import { hostInventory } from "../../provider/backends/hyperv/requests/host.js";
-import { Engine } from "../../provider/core/engine.js";
-import { kinds } from "../../provider/kinds/index.js";
 import { hypervMissing, withHyperv } from "../hosts/hyperv/host.js";
-import { type Lab, openLab } from "./lab.js";
+import { engineOn, type Lab, openLab } from "./lab.js";
 
 describe.skipIf(hypervMissing() !== undefined)(withHyperv("a switch over the host's own adapter"), () => {
   let lab: Lab;
@@ -16,7 +13,7 @@ describe.skipIf(hypervMissing() !== undefined)(withHyperv("a switch over the hos
   test("is made, changed and deleted in one step each, although the connections break off", async () => {
     const said: string[] = [];
     const step = { report: (line: string) => void said.push(line), signal: new AbortController().signal };
-    const engine = new Engine(kinds.Network, drivers.Network, { name: "hv", connection: lab.host });
+    const engine = engineOn(lab.host, "Network");
     const words = { owner: "p/s", name: "lan", mode: "bridged", bridge: "Ethernet", allowInterruption: true };
     const checked = (more: object = {}) => engine.check({ ...words, ...more }).inputs as never;
     const made = await engine.create(checked(), step);

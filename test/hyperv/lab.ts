@@ -1,7 +1,12 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type HypervHost, openHost } from "../../provider/backends/hyperv/host.js";
+import { drivers } from "../../provider/backends/hyperv/index.js";
+import type { Step } from "../../provider/core/driver.js";
+import { Engine, type Kept } from "../../provider/core/engine.js";
 import { isProviderError, type ProviderError } from "../../provider/core/errors.js";
+import type { Kind } from "../../provider/core/kind.js";
+import { type KindName, kinds } from "../../provider/kinds/index.js";
 import { type HypervOptions, openHypervHost, type HypervHost as Simulated } from "../hosts/hyperv/host.js";
 
 /** A host that stands here for Windows with Hyper-V, and our way to it. */
@@ -33,6 +38,22 @@ export async function openLab(options: HypervOptions = {}): Promise<Lab> {
   };
   return { simulated, host: connect(), counts, connect, close };
 }
+
+export type Words = Readonly<Record<string, unknown>>;
+export type Made = Kept<Kind>;
+
+export const silent = (): Omit<Step, "made"> => ({ report: () => undefined, signal: new AbortController().signal });
+
+/** The engine of a kind on a host, whatever the kind. */
+export const engineOn = (connection: HypervHost, kind: KindName): Engine<Kind, never> =>
+  new Engine(kinds[kind] as Kind, drivers[kind] as never, { name: "hv", connection: connection as never });
+
+/** What a declaration says, with defaults; the stack `p/s` owns it. */
+export const checkedOn = (host: HypervHost, kind: KindName, words: Words) =>
+  engineOn(host, kind).check({ owner: "p/s", ...words }).inputs;
+
+export const createOn = (host: HypervHost, kind: KindName, words: Words, step = silent()): Promise<Made> =>
+  engineOn(host, kind).create(checkedOn(host, kind, words), step);
 
 /** The URI by which other processes reach a simulated host: the key and the host's own key are files of it. */
 export async function uriOf({ root, user, address, port, keyPath, knownHosts }: Simulated): Promise<string> {

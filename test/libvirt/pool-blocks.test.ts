@@ -44,6 +44,7 @@ describe.skipIf(reason !== undefined)(`volumes of a volume group${reason === und
     expect(await w.volumes.examine(wanted)).toEqual([]);
     const made = await w.volumes.create(wanted, silent());
     expect(made).toMatchObject({ inputs: { size: 5 * MiB }, outputs: { path: "/dev/vg/v", size: 8 * MiB } });
+    expect((await w.volumes.observe(made.id, wanted))?.properties.provisioning).toBe("thick");
     expect(w.volumes.plan(made.inputs, wanted, await w.volumes.observe(made.id, wanted)).action).toBe("none");
     expect((await w.volumes.create(wanted, silent())).id).toBe(made.id);
     // The same extents.

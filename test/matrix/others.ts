@@ -86,6 +86,7 @@ export const volume: Table = {
     { at: "sha256", with: { source: g.sources[0] }, values: [g.sha256, "0".repeat(64)] },
     { at: "base", values: [g.bases[0], g.bases[1]] },
     { at: "format", values: ["raw", "qcow2"] },
+    { at: "provisioning", values: ["thick", "thin"] },
     { at: "allowDataLoss", values: [true, false] },
   ],
 };

@@ -8,9 +8,10 @@ import type { HypervHost } from "./host.js";
 import { isPath, settledPath } from "./paths.js";
 import { markIn, markText, poolNamed, volumePath } from "./pools.js";
 import { refuse } from "./refuse.js";
-import { createDisk, getDisk, growDisk } from "./requests/disk.js";
+import { createDisk, fixDisk, getDisk, growDisk } from "./requests/disk.js";
 import { clearFileMark, setFileMark } from "./requests/folder.js";
 import { upload } from "./upload.js";
+import type { DiskView } from "./view.js";
 import { baseProblems } from "./volume-examine.js";
 import type { VolumeInputs } from "./volume-types.js";
 
@@ -29,9 +30,7 @@ export async function createVolume(host: HypervHost, wanted: VolumeInputs, step:
   if (there.exists) {
     if (markIn(pool, path)?.owner !== wanted.owner) throw foreign(path);
     step.made(there.path);
-    if (wanted.size !== undefined && there.size !== undefined && there.size < wanted.size)
-      await growDisk(host.agent, there.path, wanted.size, step);
-    return;
+    return goOn(host, there, wanted, step);
   }
   if (wanted.base !== undefined) refuse(await baseProblems(host, wanted.base, wanted.size));
   await setFileMark(host.agent, path, markText(wanted));
@@ -46,14 +45,22 @@ export async function createVolume(host: HypervHost, wanted: VolumeInputs, step:
   step.made(path);
 }
 
+/** A file with our mark has all of its data; it may have an earlier size, and be as thin as it came to the host. */
+async function goOn({ agent }: HypervHost, { path, ...now }: DiskView, wanted: VolumeInputs, { signal }: Step) {
+  if (wanted.size !== undefined && now.size !== undefined && now.size < wanted.size)
+    await growDisk(agent, path, wanted.size, { signal });
+  if (wanted.provisioning === "thick" && now.type === "Dynamic") await fixDisk(agent, path, { signal });
+}
+
 async function fill(host: HypervHost, path: string, wanted: VolumeInputs, step: Step): Promise<void> {
   const { signal } = step;
-  const { size, base, source } = wanted;
+  const { size, base, source, provisioning } = wanted;
+  const type = provisioning === "thick" ? "Fixed" : "Dynamic";
   if (source !== undefined) return fromSource(host, path, { ...wanted, source }, step);
   const disk =
     base === undefined
-      ? { path, type: "Dynamic" as const, size, blockSize: BLOCK }
-      : { path, type: "Differencing" as const, parent: settledPath(base), size };
+      ? ({ path, type, size, blockSize: BLOCK } as const)
+      : ({ path, type: "Differencing", parent: settledPath(base), size } as const);
   await createDisk(host.agent, disk, { signal }).catch(async (error: unknown) => {
     // A lost answer: what has the name now is ours, because the mark was there before and the file was not.
     if (!isProviderError(error, "dropped") || !(await getDisk(host.agent, path)).exists) throw error;
@@ -63,9 +70,11 @@ async function fill(host: HypervHost, path: string, wanted: VolumeInputs, step: 
 async function fromSource(
   host: HypervHost,
   path: string,
-  { source, sha256, size, owner }: VolumeInputs & { readonly source: string },
-  { signal, report }: Step,
+  wanted: VolumeInputs & { readonly source: string },
+  step: Step,
 ): Promise<void> {
+  const { source, sha256, size, owner } = wanted;
+  const { signal, report } = step;
   const image = await toVhdx(source, { id: identityOf(owner, path), sha256, size, blockSize: BLOCK, signal });
   try {
     let told = Date.now();
@@ -81,7 +90,7 @@ async function fromSource(
       onProgress,
       newIdentifier: !image.converted,
     });
-    if (size !== undefined && (made.size ?? 0) < size) await growDisk(host.agent, path, size, { signal });
+    await goOn(host, made, wanted, step);
   } finally {
     await image.close();
   }

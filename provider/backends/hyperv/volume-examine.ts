@@ -32,6 +32,8 @@ export async function examineVolume(
   const filled = now === undefined || (declared !== undefined && declared.source !== wanted.source);
   if (filled && wanted.source !== undefined && wanted.adopt === undefined)
     problems.push(...(await sourceProblems(wanted.source, wanted, pool)));
+  else if (now === undefined && wanted.provisioning === "thick" && wanted.adopt === undefined)
+    problems.push(...noRoom("size", wanted.size ?? 0, pool));
   if (now !== undefined) problems.push(...resizing(view, wanted, now));
   return problems;
 }
@@ -73,26 +75,27 @@ export async function baseProblems(
 
 async function sourceProblems(
   source: string,
-  { size }: Wanted,
+  { size, provisioning }: Wanted,
   pool: PoolView | undefined,
 ): Promise<readonly Problem[]> {
   const found = await probe(source, { bytes: IMAGE_HEAD });
   if (found === undefined)
     return [{ path: "source", reason: `there is nothing at ${source}: check the path or the address` }];
-  const fault = vhdxFault(inspectImage(found.head), found.length, size);
+  const image = inspectImage(found.head);
+  const { length = 0 } = found;
+  const fault = vhdxFault(image, found.length, size);
   if (fault !== undefined) return [{ path: fault.property, reason: reasonOf(fault) }];
+  // Of other formats nobody knows yet what is zeros. A thick one lies beside what was uploaded for a while.
+  const uploaded = image.format === "qcow2" ? length : 0;
+  const whole = provisioning === "thick" ? Math.max(size ?? 0, image.virtualSize ?? length) : 0;
+  return noRoom("source", uploaded + whole, pool);
+}
+
+function noRoom(path: string, needed: number, pool: PoolView | undefined): readonly Problem[] {
   const room = pool?.available;
-  return room !== undefined &&
-    found.length !== undefined &&
-    inspectImage(found.head).format === "qcow2" &&
-    found.length > room
-    ? [
-        {
-          path: "source",
-          reason: `it has ${showBytes(found.length)}, and the storage pool ${pool?.path} has ${showBytes(room)} free: free space there, or use another pool`,
-        },
-      ]
-    : [];
+  if (room === undefined || needed <= room) return [];
+  const reason = `it takes ${showBytes(needed)}, and the storage pool ${pool?.path} has ${showBytes(room)} free: free space there, or use another pool`;
+  return [{ path, reason }];
 }
 
 /** A disk grows while it is used; what lies over another one, or under one, does not. */

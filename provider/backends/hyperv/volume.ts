@@ -36,6 +36,7 @@ export const volume: Driver<Volume, HypervHost> = {
     sha256: true,
     base: true,
     format: true,
+    provisioning: true,
     allowDataLoss: true,
   },
   limits,
@@ -107,6 +108,7 @@ async function observe(host: HypervHost, id: string, recorded?: Recorded<Volume>
       name: mark?.name ?? fileOf(disk.path),
       size: sizeOf(disk, recorded),
       format: "vhdx",
+      provisioning: provisioningOf(disk) ?? recorded?.inputs.provisioning,
       ...baseOf(disk, recorded),
     },
     outputs: {
@@ -121,6 +123,9 @@ async function observe(host: HypervHost, id: string, recorded?: Recorded<Volume>
 /** What something else has open cannot be asked for its size: it has not changed then. */
 const sizeOf = (disk: DiskView, recorded: Recorded<Volume> | undefined): number | undefined =>
   disk.size ?? recorded?.outputs.size ?? recorded?.inputs.size;
+
+/** As Windows names it; not known of what something else has open. */
+const provisioningOf = ({ type }: DiskView) => (type === undefined ? undefined : type === "Fixed" ? "thick" : "thin");
 
 function baseOf(disk: DiskView, recorded: Recorded<Volume> | undefined): Partial<VolumeInputs> {
   const said = recorded?.inputs.base;

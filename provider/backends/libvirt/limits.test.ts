@@ -34,9 +34,10 @@ test("what this host's networks cannot be is refused at its place", () => {
 });
 
 test.each([
-  ["dir", undefined, "qcow2"],
-  ["logical", undefined, "raw"],
-  ["dir", "raw", "raw"],
-] as const)("in a pool of type %s the declared format %s gives %s", (type, declared, format) => {
+  ["dir", {}, "qcow2"],
+  ["dir", { provisioning: "thick" }, "raw"],
+  ["logical", {}, "raw"],
+  ["dir", { format: "raw" }, "raw"],
+] as const)("in a pool of type %s the declaration %j gives the format %s", (type, declared, format) => {
   expect(formatIn({ type }, declared)).toBe(format);
 });

@@ -41,7 +41,8 @@ describe("a logical volume", () => {
     [{ name: "x_tmeta" }, "name"],
     [{ name: "a", format: "qcow2" }, "format"],
     [{ name: "a", format: "qcow2", base: "/x" }, "base"],
-    [{ name: "a.raw", format: "raw" }, undefined],
+    [{ provisioning: "thin" }, "provisioning"],
+    [{ name: "a.raw", format: "raw", provisioning: "thick" }, undefined],
     [{}, undefined],
   ] as const)("is refused as %j for its %s", (wanted, path) => {
     expect(blockProblems(pool, wanted).map((p) => p.path)).toEqual(path === undefined ? [] : [path]);

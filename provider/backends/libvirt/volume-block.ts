@@ -11,6 +11,12 @@ type Room = Pick<PoolDescription, "capacity" | "available">;
 /** Whether the volumes of a pool are block devices, not files. */
 export const ofBlocks = ({ type }: Pick<PoolDescription, "type">): boolean => type === "logical";
 
+/** How a volume of a pool takes its room. */
+export const roomOf = (pool: Pick<PoolDescription, "type">, { provisioning }: Wanted) => {
+  const block = ofBlocks(pool);
+  return { block, thick: block || provisioning === "thick" };
+};
+
 const divisor = (a: number, b: number): number => (b === 0 ? a : divisor(b, a % b));
 
 /**
@@ -34,7 +40,7 @@ function nameProblem(name: string): string | undefined {
 /** What a pool of block devices cannot make. Values that are not known yet are `undefined`. */
 export function blockProblems(
   pool: Pick<OpenPool, "type" | "name">,
-  { name, format, base }: Wanted,
+  { name, format, base, provisioning }: Wanted,
 ): readonly Problem[] {
   if (!ofBlocks(pool)) return [];
   const where = `in the storage pool "${pool.name}", whose volumes are block devices`;
@@ -48,6 +54,8 @@ export function blockProblems(
     });
   else if (format !== undefined && format !== "raw")
     problems.push({ path: "format", reason: `must be "raw" ${where}, not "${format}"` });
+  if (provisioning === "thin")
+    problems.push({ path: "provisioning", reason: `must be "thick" ${where}, which take all of their room at once` });
   return problems;
 }
 

@@ -9,7 +9,7 @@ import { type OpenPool, openPool } from "./pool-lookup.js";
 import { volumes } from "./rpc/index.js";
 import type { SecretRef, VolumeRef } from "./rpc/types.js";
 import { findBase } from "./volume-base.js";
-import { isRounded, ofBlocks, refuseForBlocks } from "./volume-block.js";
+import { isRounded, refuseForBlocks, roomOf } from "./volume-block.js";
 import { volumeFailure } from "./volume-failure.js";
 import { grow } from "./volume-grow.js";
 import { deleteVolume, describeVolume, idOf, namesIn, refOf } from "./volume-lookup.js";
@@ -56,11 +56,11 @@ export async function createVolume(host: LibvirtHost, wanted: Wanted, step: Step
 }
 
 /** The earlier attempt may have been made with a smaller size. */
-async function goOn({ host, pool, vol, path }: Place, { size }: Wanted): Promise<void> {
+async function goOn({ host, pool, vol, path }: Place, { size, provisioning }: Wanted): Promise<void> {
   const now = size === undefined ? undefined : await describeVolume(host, vol);
   if (size === undefined || now === undefined || now.capacity === size) return;
   if (now.block && isRounded(size, now.capacity, pool)) return;
-  await grow(host, vol, { path, size: now.capacity }, size);
+  await grow(host, vol, { path, size: now.capacity, thick: provisioning === "thick" }, size);
 }
 
 /** Whether an earlier attempt was completed; what one left unfinished is deleted. @throws `exists` for a foreign volume. */
@@ -90,10 +90,10 @@ async function makeEmpty({ host, pool, vol }: Place, wanted: Wanted): Promise<vo
   const under = base && wanted.base !== undefined ? { path: wanted.base, format: base.format } : undefined;
   const volume: NewVolume = {
     name: wanted.name,
-    format: formatIn(pool, wanted.format),
+    format: formatIn(pool, wanted),
     capacity,
     base: under,
-    block: ofBlocks(pool),
+    ...roomOf(pool, wanted),
   };
   const make = () => host.session.call(volumes.create, { pool: pool.ref, xml: writeVolume(volume), flags: 0 });
   try {
@@ -108,8 +108,8 @@ async function makeEmpty({ host, pool, vol }: Place, wanted: Wanted): Promise<vo
 async function makeFromSource(place: Place, wanted: Wanted & { readonly source: string }, step: Step): Promise<void> {
   const { host, pool, part, mark } = place;
   const { name, source, sha256, size } = wanted;
-  const format = formatIn(pool, wanted.format);
-  const publication = { pool, part, copy: { name, format, source, sha256, size } };
+  const format = formatIn(pool, wanted);
+  const publication = { pool, part, copy: { name, format, source, sha256, size, ...roomOf(pool, wanted) } };
   try {
     await fillPart(host, publication, step);
     // What the host copies it copies to the end.

@@ -38,7 +38,7 @@ export async function examineVolume(
       ? undefined
       : asked(wanted.base, (path) => findBase(host, path, wanted.size)),
     stays ? resizing(host, wanted, now, pool) : undefined,
-    !stays && pool ? tooLarge(wanted, pool) : undefined,
+    !stays && pool ? tooLarge(host, wanted, pool) : undefined,
     pool && wanted.adopt === undefined ? blockProblems(pool, wanted) : undefined,
     now !== undefined && !stays ? usedByOthers(host, wanted, now) : undefined,
   ]);
@@ -88,10 +88,9 @@ const problem = (path: string, fact: string, hint = ""): Problem => {
 };
 
 /** As far as it can be seen: a changed source cannot. */
-const isReplaced = ({ name, base, format }: Wanted, { id, properties }: NonNullable<Now>, pool?: OpenPool): boolean =>
-  (name !== undefined && name !== properties.name) ||
-  (format !== undefined && format !== properties.format) ||
-  base !== properties.base ||
+const isReplaced = (wanted: Wanted, { id, properties }: NonNullable<Now>, pool?: OpenPool): boolean =>
+  (["name", "format", "provisioning"] as const).some((p) => wanted[p] !== undefined && wanted[p] !== properties[p]) ||
+  wanted.base !== properties.base ||
   (pool !== undefined && pool.name !== refOf(id).pool);
 
 async function isTaken(host: LibvirtHost, { name, owner, adopt }: Wanted, pool: OpenPool): Promise<readonly Problem[]> {
@@ -115,19 +114,20 @@ async function isTaken(host: LibvirtHost, { name, owner, adopt }: Wanted, pool: 
 async function sourceProblem(
   host: LibvirtHost,
   source: string,
-  { format: declared, size }: Wanted,
+  { size, ...wanted }: Wanted,
   pool: OpenPool | undefined,
 ) {
-  const format = formatIn(pool, declared);
+  const format = formatIn(pool, wanted);
+  const thick = wanted.provisioning === "thick";
   const found = await probe(source, { bytes: IMAGE_HEAD });
   const wrong = (property: string, fact: string, hint: string) =>
     new ProviderError("invalid", fact, { where: { property }, hint });
   if (found === undefined) throw wrong("source", `there is nothing at ${source}`, "Check the path or the address.");
-  const fault = foundFault(found, { format, size });
+  const fault = foundFault(found, { format, size, thick });
   if (fault !== undefined) throw wrong(fault.property, fault.fact, fault.hint);
   const [full] = pool !== undefined && ofBlocks(pool) ? blockRoom(pool, size, found.length) : [];
   if (full !== undefined) throw wrong(full.path, full.reason, "Extend the volume group, or use another pool.");
-  const noRoom = pool && (await roomFault(host, pool, found));
+  const noRoom = pool && (await roomFault(host, pool, { ...found, size, thick }));
   if (noRoom !== undefined) throw wrong(noRoom.property, noRoom.fact, noRoom.hint);
 }
 
@@ -155,9 +155,16 @@ async function resizing(
   return hinders === undefined ? [] : [problem("size", `must stay as it is: ${hinders.fact}`, hinders.hint)];
 }
 
-/** Files are thin, so only what could never be filled is refused. Of block devices the room is taken at once. */
-function tooLarge({ size, source, adopt }: Wanted, pool: OpenPool): readonly Problem[] {
-  if (ofBlocks(pool)) return source === undefined && adopt === undefined ? blockRoom(pool, size, undefined) : [];
+/** Of thin files only what could never be filled is refused. Of others the room is taken at once. */
+async function tooLarge(
+  host: LibvirtHost,
+  { size, source, adopt, provisioning }: Wanted,
+  pool: OpenPool,
+): Promise<readonly Problem[]> {
+  const empty = source === undefined && adopt === undefined;
+  if (ofBlocks(pool)) return empty ? blockRoom(pool, size, undefined) : [];
+  const full = empty && (await roomFault(host, pool, { size, thick: provisioning === "thick" }));
+  if (full) return [problem(full.property, full.fact, full.hint)];
   return size === undefined || size <= pool.capacity || pool.capacity === 0
     ? []
     : [

@@ -2,7 +2,7 @@ import { dirname } from "node:path/posix";
 import { isProviderError, ProviderError } from "../../core/errors.js";
 import { showBytes } from "../../core/units.js";
 import type { LibvirtHost } from "./host.js";
-import { BlockResize, domainChange, volumes } from "./rpc/index.js";
+import { BlockResize, domainChange, VolumeResize, volumes } from "./rpc/index.js";
 import type { VolumeRef } from "./rpc/types.js";
 import { volumeFailure } from "./volume-failure.js";
 import { describeVolume } from "./volume-lookup.js";
@@ -13,6 +13,8 @@ import { disksOfAll, refuseUnderOthers, usesOf } from "./volume-use.js";
 export interface Present {
   readonly path: string;
   readonly size: number;
+  /** What is added takes its room at once, where libvirt can: of a raw file that no running machine has. */
+  readonly thick: boolean;
 }
 
 /** Through QEMU where a running machine writes to it: QEMU's lock keeps everybody else from the file. */
@@ -28,7 +30,8 @@ export async function grow(host: LibvirtHost, vol: VolumeRef, now: Present, size
   refuseGrowth(await hindrance(host, vol, path, machines));
   const open = (await usesOf(host, path, vol, machines)).find(({ disk }) => disk !== undefined);
   try {
-    if (open?.disk === undefined) await host.session.call(volumes.resize, { vol, capacity: size, flags: 0 });
+    const flags = now.thick ? VolumeResize.allocate : 0;
+    if (open?.disk === undefined) await host.session.call(volumes.resize, { vol, capacity: size, flags });
     else {
       const { domain: dom, disk } = open;
       await host.session.call(domainChange.blockResize, { dom, disk, size, flags: BlockResize.bytes });

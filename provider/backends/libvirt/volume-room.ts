@@ -10,21 +10,29 @@ import { ROOM } from "./volume-failure.js";
 import { listVolumes } from "./volume-lookup.js";
 import type { Fault } from "./volume-source.js";
 
+/** What takes room when a volume is made. */
+export interface Taken extends Partial<Pick<Found, "data" | "length">> {
+  readonly thick: boolean;
+  /** Bytes that the volume is to have; absent is the length of the source. */
+  readonly size?: number | undefined;
+}
+
 /**
- * What speaks against a source in a pool of files because of its free room. Of a file only what is no hole is counted;
- * which of a download is zeros nobody knows before.
+ * What speaks against a volume in a pool of files because of its free room. Of the source's file only what is no hole is
+ * counted; which of a download is zeros nobody knows before.
  */
 export async function roomFault(
   host: LibvirtHost,
   pool: OpenPool,
-  { data, length }: Pick<Found, "data" | "length">,
+  { data, length, thick, size }: Taken,
 ): Promise<Fault | undefined> {
-  const needed = data ?? length;
-  if (needed === undefined || ofBlocks(pool) || pool.capacity === 0 || needed <= pool.available) return undefined;
+  const upload = data ?? length ?? 0;
+  const needed = upload + (thick ? Math.max(size ?? 0, length ?? 0) : 0);
+  if (ofBlocks(pool) || pool.capacity === 0 || needed <= pool.available) return undefined;
   const free = await freeNow(host, pool);
   if (free === undefined || needed <= free) return undefined;
   return {
-    property: "source",
+    property: upload === 0 ? "size" : "source",
     fact: `it takes ${showBytes(needed)}, and the storage pool "${pool.name}" has ${showBytes(free)} free`,
     hint: "Free space there, or use another pool.",
   };

@@ -7,10 +7,12 @@ export interface Expected {
   readonly format: "qcow2" | "raw";
   /** Bytes; absent is the size of the source. */
   readonly size?: number | undefined;
+  /** It takes the room of its whole size at once, which only `raw` does here. */
+  readonly thick?: boolean;
 }
 
 export interface Fault {
-  readonly property: "source" | "size" | "format";
+  readonly property: "source" | "size" | "format" | "provisioning";
   readonly fact: string;
   readonly hint: string;
 }
@@ -37,11 +39,21 @@ const startsWith = (bytes: Uint8Array, magic: readonly number[]): boolean =>
   magic.every((byte, i) => bytes[i] === byte);
 
 /** Why a source cannot become the declared volume; `undefined` when nothing speaks against it. `length` in bytes, where it is known. */
-export function sourceFault(image: Image, length: number | undefined, { format, size }: Expected): Fault | undefined {
+export function sourceFault(
+  image: Image,
+  length: number | undefined,
+  { format, size, thick }: Expected,
+): Fault | undefined {
   const problem = imageProblem(image);
   if (problem !== undefined) return { property: "source", ...problem };
   // The image of a CD is the bytes of a disk.
   const found = image.format === "iso" ? "raw" : image.format;
+  if (thick && found === "qcow2")
+    return {
+      property: "provisioning",
+      fact: 'must not be "thick" on this host: the source has the format qcow2',
+      hint: "Leave it out, or convert the source first, with `qemu-img convert -O raw`.",
+    };
   if (found !== format) {
     const fact = `the source has the format ${found}, not ${format}`;
     return found === "raw" || found === "qcow2"

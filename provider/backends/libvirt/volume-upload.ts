@@ -20,6 +20,10 @@ export interface Copy {
   readonly sha256: string | undefined;
   /** Bytes; absent is the size of the source. */
   readonly size: number | undefined;
+  /** It becomes a block device. */
+  readonly block: boolean;
+  /** It takes the room of its whole size. */
+  readonly thick: boolean;
 }
 
 export interface Publication {
@@ -47,7 +51,12 @@ export async function fillPart(host: LibvirtHost, publication: Publication, step
     const fault = foundFault(source, copy);
     if (fault !== undefined)
       throw new ProviderError("invalid", fault.fact, { where: { property: fault.property }, hint: fault.hint });
-    const full = await roomFault(host, pool, source);
+    const full = await roomFault(host, pool, {
+      data: source.data,
+      length: source.length,
+      thick: copy.thick,
+      size: copy.size,
+    });
     if (full !== undefined)
       throw new ProviderError("failed", full.fact, { where: { property: full.property }, hint: full.hint });
     await make(host, pool, { name: part.name, format: copy.format, ...room(pool, source, copy) });
@@ -140,14 +149,14 @@ async function settle({ session }: LibvirtHost, { pool, part: vol, copy }: Publi
  * become plain ones.
  */
 export async function publish(host: LibvirtHost, { pool, part: source, copy }: Publication): Promise<void> {
-  const { name, format, size } = copy;
+  const { name, format, size, block, thick } = copy;
   const { session } = host;
-  const block = ofBlocks(pool);
-  // libvirt makes a copy as large as what it copies: of a block device that is told to be smaller it would make a snapshot.
-  const least = block ? readVolume(await session.call(volumes.xml, { vol: source, flags: 0 })).capacity : 0;
-  const xml = writeVolume({ name, format, capacity: Math.max(size ?? 0, least), block });
+  // libvirt makes a copy as large as what it copies, and takes the room that it is told: of a block device that is told to be
+  // smaller it would make a snapshot.
+  const least = thick ? readVolume(await session.call(volumes.xml, { vol: source, flags: 0 })).capacity : 0;
+  const xml = writeVolume({ name, format, capacity: Math.max(size ?? 0, least), block, thick });
   const from = (flags: number) => session.call(volumes.createFrom, { pool: pool.ref, xml, source, flags });
-  const cloned = format === "raw" && !block && (await from(VolumeCreate.reflink).then(() => true, notCloned));
+  const cloned = format === "raw" && !thick && (await from(VolumeCreate.reflink).then(() => true, notCloned));
   if (!cloned) await from(0);
 }
 

@@ -35,11 +35,13 @@ export interface NewVolume {
   readonly base?: { readonly path: string; readonly format: string } | undefined;
   /** Whether it becomes a block device. Default: a file. */
   readonly block?: boolean;
+  /** Whether it takes the room of its whole capacity at once, as a block device always does. */
+  readonly thick?: boolean;
 }
 
 /**
- * A volume to be made. Without an allocation libvirt fills the whole file (formatstorage.html), so it is 0: nothing is
- * taken before it is written. Without `compat` libvirt makes version 2 of qcow2 (`compat=0.10`).
+ * A volume to be made. Without an allocation libvirt fills the whole file (formatstorage.html), so it is 0 unless it is to
+ * be thick: nothing is taken before it is written. Without `compat` libvirt makes version 2 of qcow2 (`compat=0.10`).
  *
  * Of a logical volume that is allocated less than its capacity libvirt makes an LVM snapshot of nothing, which breaks as
  * soon as its first extent is full (measured, 9.0.0): there the allocation is the capacity.
@@ -48,7 +50,7 @@ export interface NewVolume {
  * when a machine starts (`dynamic_ownership`, the default of qemu.conf), and virt-aa-helper finds what lies under it in
  * the file's own header, for which it must be in the machine's definition by path.
  */
-export function writeVolume({ name, format, capacity, base, block = false }: NewVolume): string {
+export function writeVolume({ name, format, capacity, base, block = false, thick = block }: NewVolume): string {
   const backing: Tree | undefined = base && [
     "backingStore",
     {},
@@ -60,7 +62,7 @@ export function writeVolume({ name, format, capacity, base, block = false }: New
     {},
     ["name", {}, name],
     ["capacity", { unit: "bytes" }, String(capacity)],
-    ["allocation", { unit: "bytes" }, block ? String(capacity) : "0"],
+    ["allocation", { unit: "bytes" }, thick ? String(capacity) : "0"],
     !block && ["target", {}, ["format", { type: format }], format === "qcow2" && ["compat", {}, "1.1"]],
     backing,
   ]);

@@ -3,7 +3,7 @@ import type { Driver, Listed, Observed, Recorded, Step, Update } from "../../cor
 import { ProviderError } from "../../core/errors.js";
 import type { InputsOf } from "../../core/kind.js";
 import type { Kinds } from "../../kinds/index.js";
-import { formatLimits } from "./formats.js";
+import { formatLimits, thickLimits } from "./formats.js";
 import type { LibvirtHost } from "./host.js";
 import { clearMark, markedPath, markOf, passMark, setMark, volumeOwners } from "./mark.js";
 import { describePool, openPool, poolGone, stopped } from "./pool-lookup.js";
@@ -33,9 +33,14 @@ export const volume: Driver<Volume, LibvirtHost> = {
     sha256: true,
     base: true,
     format: true,
+    provisioning: true,
     allowDataLoss: true,
   },
-  limits: ({ name, format }) => [...nameLimits(name), ...formatLimits("format", format)],
+  limits: (declared) => [
+    ...nameLimits(declared.name),
+    ...formatLimits("format", declared.format),
+    ...thickLimits(declared),
+  ],
   effects: {},
   list,
   examine: examineVolume,
@@ -73,14 +78,25 @@ async function observe(
   if (described === undefined) return undefined;
   const { name, capacity, allocation, path, base } = described;
   const format = formatOf(described) as InputsOf<Volume>["format"];
+  const provisioning = recorded?.inputs.provisioning ?? provisioningOf(described);
   const asked = recorded?.inputs.size;
   const rounded = described.block && asked !== undefined && (await madeOf(host, vol, asked, capacity));
   return {
     id,
-    properties: { name, size: rounded ? asked : capacity, format, ...(base === undefined ? {} : { base }) },
+    properties: {
+      name,
+      size: rounded ? asked : capacity,
+      format,
+      provisioning,
+      ...(base === undefined ? {} : { base }),
+    },
     outputs: { path, size: capacity, allocation, host: host.uri.identity },
   };
 }
+
+/** As it looks: a guest can fill a thin one, and give the room of a thick one back, so what is known from before counts more. */
+const provisioningOf = ({ block, base, capacity, allocation }: VolumeDescription) =>
+  block || (base === undefined && allocation >= capacity) ? "thick" : "thin";
 
 /** Whether a logical volume of `actual` bytes is what was made of the `asked` ones. */
 async function madeOf(host: LibvirtHost, { pool }: VolumeRef, asked: number, actual: number): Promise<boolean> {
@@ -112,7 +128,7 @@ async function update(host: LibvirtHost, { id, observed, wanted, changes }: Upda
     if (property === "owner") await passMark(host.session, path, wanted.owner);
     if (property !== "size" || wanted.size === undefined) continue;
     if (!(await isThere(host, refOf(id), wanted.size, observed)))
-      await grow(host, refOf(id), observed.outputs, wanted.size);
+      await grow(host, refOf(id), { ...observed.outputs, thick: wanted.provisioning === "thick" }, wanted.size);
   }
 }
 

@@ -31,11 +31,12 @@ export const volume = driver(Volume, {
     sha256: "not supported: this host keeps no bytes, only what was declared",
     base: true,
     format: true,
+    provisioning: true,
     allowDataLoss: true,
   },
   effects: {},
   place: pathOf,
-  problems: (world, { pool, base, size, format }, now) => {
+  problems: (world, { pool, base, size, format, provisioning }, now) => {
     const blocks = poolOf(world, pool)?.properties.type === "logical";
     const under = volumeAt(world, base);
     const has = now?.properties.size;
@@ -48,6 +49,9 @@ export const volume = driver(Volume, {
               reason: "must be raw, without a base, in a pool of block devices",
             },
           ]
+        : []),
+      ...(blocks && provisioning === "thin"
+        ? [{ path: "provisioning", reason: 'must be "thick" in a pool of block devices' }]
         : []),
       ...(pool === undefined || poolOf(world, pool)
         ? []
@@ -71,8 +75,10 @@ export const volume = driver(Volume, {
   settle: (world, { next }) => {
     const { properties: p } = next;
     const size = p.size ?? volumeAt(world, p.base)?.properties.size;
-    const format = p.format ?? (poolOf(world, p.pool)?.properties.type === "logical" ? "raw" : "qcow2");
-    return { ...next, properties: { ...p, size, format } };
+    const blocks = poolOf(world, p.pool)?.properties.type === "logical";
+    const provisioning = p.provisioning ?? (blocks ? "thick" : "thin");
+    const format = p.format ?? (provisioning === "thick" ? "raw" : "qcow2");
+    return { ...next, properties: { ...p, size, format, provisioning } };
   },
   outputs: (world, { properties }) => ({
     path: pathOf(world, properties) ?? "",

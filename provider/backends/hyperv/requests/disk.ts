@@ -25,6 +25,10 @@ export const createDisk = (agent: Agent, { path, size, type, parent, blockSize }
 export const growDisk = (agent: Agent, path: string, size: number, waiting?: Waiting): Promise<DiskView> =>
   work(agent, "vhd.resize", { path, size }, disk, waiting);
 
+/** Lets a growing disk that nobody uses take the room of its whole size. A failure leaves it as it was. */
+export const fixDisk = (agent: Agent, path: string, waiting?: Waiting): Promise<DiskView> =>
+  work(agent, "vhd.fix", { path }, disk, waiting);
+
 /**
  * Deletes exactly this file, and the mark that says whose it is; whether it was there. `busy` when a machine, a checkpoint
  * or another disk needs it: those are looked for on all machines, beside the file and in `folders`.

@@ -9,10 +9,10 @@ function Get-CvPath([string] $Path) { return $Path.Replace('/', '\').TrimEnd('\'
 # Whether the drive or share of a path is not there: nobody can tell then what it holds.
 function Test-CvAway([string] $Path) { return (-not [IO.Directory]::Exists([IO.Path]::GetPathRoot($Path))) }
 
-# Files of a folder that may be disks. A folder that is not there has none.
+# Files of a folder that may be disks, without what is on its way into the place of one. A folder that is not there has none.
 function Get-CvDiskFiles([string] $Folder) {
     if (-not [IO.Directory]::Exists($Folder)) { return }
-    foreach ($file in [IO.Directory]::GetFiles($Folder)) { if ($file -match '\.(a?vhdx?|vhds)$') { $file } }
+    foreach ($file in [IO.Directory]::GetFiles($Folder)) { if ($file -match '(?<!\.vhdx\.part)\.(a?vhdx?|vhds)$') { $file } }
 }
 
 # What is known of disks, each path once. One that something else has open is still there: its size is not known then.
@@ -92,6 +92,22 @@ function Resize-CvDisk($Arguments) {
     return (Get-CvDisk $Arguments.path)
 }
 
+# Lets a growing disk take the room of its whole size: beside its place first, and into it in one step.
+$CvRequests['vhd.fix'] = @{ Function = 'ConvertTo-CvFixedDisk'; Beside = $true }
+function ConvertTo-CvFixedDisk($Arguments) {
+    $path = $Arguments.path
+    # Hyper-V takes disks by the end of their names.
+    $part = "$path.part.vhdx"
+    Remove-CvFile $part
+    try {
+        Hyper-V\Convert-VHD -Path $path -DestinationPath $part -VHDType Fixed -ErrorAction Stop
+        # PowerShell would give an empty text for $null.
+        [IO.File]::Replace($part, $path, [NullString]::Value)
+    }
+    finally { Remove-CvFile $part }
+    return (Get-CvDisk $path)
+}
+
 # Who needs a file: machines and their checkpoints that have it as a disk or CD, and disks that lie over it. The disks of
 # all machines are looked through, with all that is under them, and the folders that are given.
 function Get-CvUses([string] $Path, $Folders) {
@@ -124,8 +140,8 @@ function Get-CvUses([string] $Path, $Folders) {
 }
 
 # Deletes one file, if nobody needs it, and the mark that says whose it is before it: a mark without a file would make the
-# next file of that name ours. A file that is not there is
-# gone, unless its drive is away.
+# next file of that name ours. What an attempt that was broken off left beside it goes too. A file that is not there is gone,
+# unless its drive is away.
 $CvRequests['vhd.remove'] = @{ Function = 'Remove-CvDisk'; Beside = $true }
 function Remove-CvDisk($Arguments) {
     $path = $Arguments.path
@@ -137,7 +153,7 @@ function Remove-CvDisk($Arguments) {
         if ($null -ne $uses.child) { Stop-Cv 'VhdHasChild' @{ path = $path; child = $uses.child } }
     }
     [void] (Set-CvFileMark @{ path = $path; mark = $null })
-    Remove-CvFile $path
+    foreach ($file in "$path.part", "$path.part.vhdx", $path) { Remove-CvFile $file }
     return @{ removed = $there }
 }
 

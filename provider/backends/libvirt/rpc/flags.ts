@@ -78,6 +78,8 @@ export const InactiveXml = { inactive: 1 } as const;
 export const PoolState = { inactive: 0, building: 1, running: 2, degraded: 3, inaccessible: 4 } as const;
 /** `volumes.create` and `.createFrom`; `validate` since libvirt 8.10. */
 export const VolumeCreate = { preallocateMetadata: 1, reflink: 2, validate: 4 } as const;
+/** `volumes.resize`. `allocate` takes the room of what is added, of raw files only (9.0.0). */
+export const VolumeResize = { allocate: 1 } as const;
 /** `volumes.infoFlags`. */
 export const VolumeInfo = { allocation: 0, physical: 1 } as const;
 /** `volumes.upload` and `.download`. */
