@@ -51,7 +51,7 @@ export const Volume = kind({
       check: checkAbsolutePath,
     }),
     format: choice(["qcow2", "raw", "vhdx"], {
-      doc: "Format of the file. Default: the host's own format that grows as it is written to, and on libvirt `raw` for a block device and for `thick`.",
+      doc: "Format of the file. Default: a format of the host that can be what `provisioning` says.",
       keep: true,
       onChange: "replace",
     }),

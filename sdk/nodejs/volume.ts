@@ -35,7 +35,7 @@ export interface VolumeArgs {
    */
   readonly base?: pulumi.Input<string> | pulumi.Input<Volume> | undefined;
   /**
-   * Format of the file. Default: the host's own format that grows as it is written to, and on libvirt `raw` for a block device and for `thick`.
+   * Format of the file. Default: a format of the host that can be what `provisioning` says.
    *
    * A change needs a replacement.
    */
@@ -100,7 +100,7 @@ export class Volume extends HostResource {
   declare readonly sha256: pulumi.Output<string | undefined>;
   /** Volume under it: this one holds only what differs (copy on write). Not for format `raw`. */
   declare readonly base: pulumi.Output<string | undefined>;
-  /** Format of the file. Default: the host's own format that grows as it is written to, and on libvirt `raw` for a block device and for `thick`. */
+  /** Format of the file. Default: a format of the host that can be what `provisioning` says. */
   declare readonly format: pulumi.Output<"qcow2" | "raw" | "vhdx" | undefined>;
   /** `thin`: takes room on the host as it is written to. `thick`: takes the room of its whole size when it is made. Default: `thin`, and `thick` for a block device. */
   declare readonly provisioning: pulumi.Output<"thin" | "thick" | undefined>;

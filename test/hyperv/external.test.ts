@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { hostInventory } from "../../provider/backends/hyperv/requests/host.js";
 import { hypervMissing, withHyperv } from "../hosts/hyperv/host.js";
-import { engineOn, type Lab, openLab } from "./lab.js";
+import { createOn, engineOn, type Lab, openLab, silent } from "./lab.js";
 
 describe.skipIf(hypervMissing() !== undefined)(withHyperv("a switch over the host's own adapter"), () => {
   let lab: Lab;
@@ -28,6 +28,15 @@ describe.skipIf(hypervMissing() !== undefined)(withHyperv("a switch over the hos
     });
     await engine.remove(made.id, edited.inputs, step);
     expect((await hostInventory(lab.connect().agent)).switches).toEqual([]);
-    expect(said).toHaveLength(2);
+  });
+
+  test("is deleted although the connections break off before that has begun", async () => {
+    const engine = engineOn(lab.host, "Network");
+    const words = { name: "wan", mode: "bridged", bridge: "Ethernet 2", allowInterruption: true };
+    const made = await createOn(lab.host, "Network", words);
+    await lab.simulated.faults([{ command: "Set-VMSwitch", moment: "after", exit: true }]);
+    await engine.remove(made.id, made.inputs, silent());
+    await lab.simulated.faults([]);
+    expect((await hostInventory(lab.connect().agent)).switches).toEqual([]);
   });
 });

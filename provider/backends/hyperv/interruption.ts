@@ -6,25 +6,30 @@ import { isProviderError } from "../../core/errors.js";
 const AWAY_MS = 60_000;
 const EVERY_MS = 1000;
 
+/** A deletion breaks the connections off twice: when the host gets its address back, and when the switch goes. */
+const BREAKS = 2;
+
 /**
  * Makes a change that may break the host's own connections off. Its answer is lost then, and once the host can be reached
- * again what it shows decides: `look` gives what the change was to bring about, or nothing.
+ * again what it shows decides: `look` gives what the change was to bring about, or nothing, and then it is made again.
  *
- * @throws the first error where the host shows nothing of it, and the last one when it stays out of reach for a minute.
+ * @throws the last error where the host shows nothing of it then either, or stays out of reach for a minute.
  */
 export async function acrossBreak<T>(
   act: () => Promise<T>,
   look: () => Promise<T | undefined>,
   { report, signal }: Step,
 ): Promise<T> {
-  try {
-    return await act();
-  } catch (error) {
-    if (!isProviderError(error, "dropped") || signal.aborted) throw error;
-    report("the host's connections broke off, as was to be expected; waiting for it");
-    const found = await reached(look, signal);
-    if (found === undefined) throw error;
-    return found;
+  for (let left = BREAKS; ; left -= 1) {
+    try {
+      return await act();
+    } catch (error) {
+      if (!isProviderError(error, "dropped") || signal.aborted) throw error;
+      if (left === BREAKS) report("the host's connections broke off, as was to be expected; waiting for it");
+      const found = await reached(look, signal);
+      if (found !== undefined) return found;
+      if (left === 0) throw error;
+    }
   }
 }
 
