@@ -1,16 +1,15 @@
 import { type KindName, kinds } from "../../provider/kinds/index.js";
-import { STEPS } from "../matrix/entry.js";
-import { tables } from "../matrix/tables.js";
+import { STEPS, type Table } from "../matrix/entry.js";
 import { type Row, rowsOf } from "../matrix/verdict.js";
 
 /** Filled in by faces, never by a user. */
 const HIDDEN: ReadonlySet<string> = new Set(["owner"]);
 
-/** What every edit does in every state, as the plan says it: a table for each kind. */
-export const effects = (): string => (Object.keys(kinds) as KindName[]).map(section).join("\n\n");
+/** What every edit does in every state, as the plan of a backend says it: a table for each kind. */
+export const effects = (tables: Readonly<Record<KindName, Table>>): string =>
+  (Object.keys(kinds) as KindName[]).map((kind) => section(kind, tables[kind])).join("\n\n");
 
-function section(kind: KindName): string {
-  const table = tables[kind];
+function section(kind: KindName, table: Table): string {
   const rows = rowsOf(table).filter(({ at }) => !HIDDEN.has(at));
   const places = [...new Set(rows.map(({ at }) => at))];
   const lines = places.map((at) => {

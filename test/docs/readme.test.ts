@@ -6,7 +6,9 @@ import { imported } from "../import/command.js";
 import { pulumiTools } from "../pulumi/requirements.js";
 import { run } from "../pulumi/run.js";
 import { openStack, type Stack } from "../pulumi/stack.js";
-import { withParts } from "./libvirt.js";
+import { hypervParts } from "./hyperv.js";
+import { libvirtParts } from "./libvirt.js";
+import { withParts } from "./parts.js";
 import { type Block, blocksOf, openProject, type Project, ROOT } from "./project.js";
 import { withReference } from "./reference.js";
 import { ACL, called } from "./rights.js";
@@ -21,9 +23,12 @@ it("README.md has the reference as the kinds are now (else: npx tsx test/docs/wr
   expect(readme).toBe(withReference(readme));
 });
 
-it("docs/libvirt.md has what the code says now (else: npx tsx test/docs/write.ts)", () => {
-  const text = textOf("docs/libvirt.md");
-  expect(text).toBe(withParts(text));
+it.each([
+  ["docs/libvirt.md", libvirtParts],
+  ["docs/hyperv.md", hypervParts],
+])("%s has what the code says now (else: npx tsx test/docs/write.ts)", (name, parts) => {
+  const text = textOf(name);
+  expect(text).toBe(withParts(text, parts));
 });
 
 it("docs/libvirt.md knows the rights that each call of the drivers needs, as libvirt spells them", () => {

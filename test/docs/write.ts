@@ -1,6 +1,8 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { withParts } from "./libvirt.js";
+import { hypervParts } from "./hyperv.js";
+import { libvirtParts } from "./libvirt.js";
+import { withParts } from "./parts.js";
 import { withReference } from "./reference.js";
 
 const renew = (name: string, make: (text: string) => string): void => {
@@ -9,4 +11,5 @@ const renew = (name: string, make: (text: string) => string): void => {
 };
 
 renew("README.md", withReference);
-renew("docs/libvirt.md", withParts);
+renew("docs/libvirt.md", (text) => withParts(text, libvirtParts));
+renew("docs/hyperv.md", (text) => withParts(text, hypervParts));
