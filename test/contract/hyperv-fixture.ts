@@ -11,7 +11,7 @@ const CDROMS = ["C:\\Images\\one.iso", "C:\\Images\\two.iso"] as const;
 
 /** A simulated Hyper-V host under the contract. */
 export async function hypervFixture(): Promise<Fixture> {
-  const lab = await openHypervHost();
+  const lab = await openHypervHost({ features: ["DHCP"] });
   const { user, address, port, privateKey, knownHosts } = lab;
   const settings = { uri: `hyperv+ssh://${user}@${address}:${port}`, privateKey, knownHosts, sshConfig: "none" };
   const host = hyperv.host(settings);

@@ -54,6 +54,11 @@ const FEATURES: readonly Feature[] = [
     run: [CONTRACT, "test/hyperv/away.test.ts"],
   },
   {
+    feature: "addresses from the DHCP role of a server",
+    scripts: ["dhcp"],
+    run: [CONTRACT, "test/hyperv/dhcp.test.ts"],
+  },
+  {
     feature: "networks `nat`, `isolated`, `private`, `bridged`; connections that break off",
     scripts: ["switch"],
     run: [CONTRACT, "test/hyperv/external.test.ts"],

@@ -126,11 +126,18 @@ export const LIMITS: readonly Row[] = [
   ["a start", "StoragePool", { autostart: true }, "autostart", /not supported: .*leave it out/],
   ["no translation", "Network", { mode: "routed" }, "mode", /must not be "routed".*: use "nat"/],
   [
-    "a server",
+    "fixed addresses without a range",
     "Network",
-    { dhcp: { range: { start: "10.91.0.5", end: "10.91.0.9" } } },
-    "dhcp",
-    /not supported: .*leave it out/,
+    { dhcp: { hosts: [{ mac: MAC, address: "10.91.0.5" }] } },
+    "dhcp.range",
+    /is missing: this host's DHCP server/,
+  ],
+  [
+    "a fixed address outside of the range",
+    "Network",
+    { dhcp: { range: { start: "10.91.0.6", end: "10.91.0.9" }, hosts: [{ mac: MAC, address: "10.91.0.5" }] } },
+    "dhcp.hosts[0].address",
+    /must be within dhcp.range on this host, not "10.91.0.5"/,
   ],
   ["names", "Network", { dns: { domain: "a.example" } }, "dns", /not supported: .*leave it out/],
   ["a size of packets", "Network", { mtu: 1400 }, "mtu", /not supported: .*leave it out/],
@@ -140,6 +147,13 @@ export const LIMITS: readonly Row[] = [
 
 /** Wrong on this host, and known before anything is made. */
 export const HOST: readonly Row[] = [
+  [
+    "a server that is not there",
+    "Network",
+    { dhcp: { range: { start: "10.91.0.5", end: "10.91.0.9" } } },
+    "dhcp",
+    /not supported: the host has no DHCP server: leave it out/,
+  ],
   [
     "an unknown network",
     "VirtualMachine",

@@ -30,7 +30,7 @@ describe("the agent's scripts", () => {
     const asked = readdirSync(join(ROOM, "requests")).map((name) => readFileSync(join(ROOM, "requests", name), "utf8"));
     const answered = found(/\$CvRequests\['([\w.]+)'\]/g, all).filter((name) => !/^(ping|echo)/.test(name));
     expect(answered).toEqual(
-      found(/"([a-z]+\.[a-z]+)"/g, asked.join("\n")).filter((name) => !/^(disk|dvd|nic|nat)\./.test(name)),
+      found(/"([a-z]+\.[a-z]+)"/g, asked.join("\n")).filter((name) => !/^(disk|dvd|nic|nat|scope)\./.test(name)),
     );
   });
   test("swallow no error but those of taking back what was half made", () => {
@@ -58,6 +58,7 @@ interface Command {
   readonly module: string;
   readonly signatures: readonly {
     readonly versions: readonly string[];
+    readonly defaultSet: string | null;
     readonly parameters: Readonly<Record<string, Parameter>>;
   }[];
   /** Names that a real Server 2016 showed: its documentation tells some that it does not have. */
@@ -89,6 +90,8 @@ function unbound(call: Call, version: string): string | undefined {
   const strange = own.find(({ name }) => nameOf(name) === undefined);
   if (strange !== undefined) return `has no parameter ${strange.name}`;
   const sets = new Set(Object.values(signature.parameters).flatMap((p) => p.in.flatMap(({ set }) => set ?? [])));
+  // One whose parameters are those of all sets is named by no parameter.
+  if (signature.defaultSet !== null) sets.add(signature.defaultSet);
   const binds = (given: ReadonlySet<string | undefined>): boolean =>
     [...(sets.size === 0 ? [""] : sets)].some((set) =>
       Object.entries(signature.parameters).every(([name, parameter]) => {

@@ -46,7 +46,7 @@ export class HypervLab extends Lab {
   }
 
   static async open(): Promise<HypervLab> {
-    const simulated = await openHypervHost({ adapters: ["Ethernet", "Ethernet 2"] });
+    const simulated = await openHypervHost({ adapters: ["Ethernet", "Ethernet 2"], features: ["DHCP"] });
     const host = hyperv.host(settings(simulated));
     try {
       const made = (kind: KindName, words: Words) => make(host, kind, { owner: "matrix/ground", ...words });

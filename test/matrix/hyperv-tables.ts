@@ -2,7 +2,7 @@ import { drivers } from "../../provider/backends/hyperv/index.js";
 import type { KindName } from "../../provider/kinds/index.js";
 import type { Words } from "../contract/fixture.js";
 import type { Entry, Ground, Table } from "./entry.js";
-import { machine } from "./machine.js";
+import { addressIn, machine } from "./machine.js";
 import { network, pool, volume } from "./others.js";
 
 /** Names in place of objects of a Hyper-V host. */
@@ -42,12 +42,38 @@ const ALWAYS: readonly string[] = ["there"];
 
 const CIDR = "10.88.10.0/24";
 
+const at = (last: number): string => addressIn(CIDR, last);
+const range = { start: at(10), end: at(20) };
+const [one, two] = ["52:54:00:dd:00:01", "52:54:00:dd:00:02"];
+const reserved = (host: Words) => ({ dhcp: { range, hosts: [host] } });
+
+/** Fixed addresses lie in a range here. */
+const dhcp: readonly Entry[] = [
+  { at: "dhcp", values: [{ range }, { range, hosts: [{ mac: one, address: at(10) }] }] },
+  { at: "dhcp.range", with: { dhcp: {} }, values: [range, { start: at(9), end: at(30) }] },
+  { at: "dhcp.range.start", with: { dhcp: { range: { end: at(50) } } }, values: [at(10), at(20)] },
+  { at: "dhcp.range.end", with: { dhcp: { range: { start: at(10) } } }, values: [at(11), at(20)] },
+  {
+    at: "dhcp.hosts",
+    with: { dhcp: { range } },
+    values: [[{ mac: one, address: at(10), name: "ten" }], [{ mac: two, address: at(10), name: "ten" }]],
+  },
+  { at: "dhcp.hosts[].mac", with: reserved({ address: at(10) }), values: [one, two] },
+  { at: "dhcp.hosts[].address", with: reserved({ mac: one }), values: [at(10), at(11)] },
+  { at: "dhcp.hosts[].name", with: reserved({ mac: one, address: at(10) }), values: ["ten", "zehn"] },
+];
+
 const networks = here(network, {
   driver: drivers.Network as never,
   states: ALWAYS,
   plain: network.plain,
-  shows: () => ({ autostart: true, active: true }),
+  shows: ({ dhcp }) => ({
+    autostart: true,
+    active: true,
+    ...(dhcp === undefined ? {} : { dhcp: { hosts: [], ...(dhcp as Words) } }),
+  }),
   entries: () => [
+    ...dhcp,
     { at: "mode (private)", with: { cidr: undefined }, absent: { cidr: CIDR }, values: ["private", "private"] },
     {
       at: "bridge",

@@ -2,6 +2,7 @@ import { ProviderError } from "../../core/errors.js";
 import type { Problem } from "../../core/kind.js";
 import { overlaps, parseCidr } from "../../kinds/address.js";
 import type { HypervHost } from "./host.js";
+import { dhcpProblems } from "./network-dhcp.js";
 import { cidrOf, readMark, switchNamed } from "./network-mark.js";
 import type { NetworkInputs, NetworkObserved } from "./network-types.js";
 import { type Fault, reasonOf } from "./refuse.js";
@@ -14,7 +15,8 @@ export async function networkProblems(
   wanted: Partial<NetworkInputs>,
   now: NetworkObserved | undefined,
 ): Promise<readonly Problem[]> {
-  const { switches, nats } = await host.view();
+  const view = await host.view();
+  const { switches, nats } = view;
   const { adopt, name, owner } = wanted;
   const others = switches.filter(({ id }) => id !== now?.id);
   if (now === undefined && adopt !== undefined) {
@@ -36,6 +38,7 @@ export async function networkProblems(
   return [
     ...taken,
     ...overlapping(wanted, others, now === undefined ? nats : []),
+    ...dhcpProblems(wanted, view, now?.id),
     ...(await bridgeProblems(host, wanted, now, others)),
   ];
 }

@@ -7,7 +7,9 @@ import type { NatView, SwitchView } from "./view.js";
 /** What crossvisor keeps in a switch's notes: whose it is, and what Hyper-V has no word for. */
 export interface NetworkMark {
   readonly owner: string;
-  readonly addressing: "managed" | "none";
+  readonly addressing: "managed" | "dhcp" | "none";
+  /** The host's DHCP server hands addresses out in it. */
+  readonly dhcp?: boolean | undefined;
   /** The host's network adapter in it, as it was declared. */
   readonly bridge?: string | undefined;
 }
@@ -17,14 +19,15 @@ export const writeMark = (description: string | undefined, mark: NetworkMark): s
 
 export function readMark(notes: string): { readonly text: string; readonly mark: NetworkMark | undefined } {
   const { text, mark } = readNotes(notes);
-  const { owner, addressing, bridge } = mark ?? {};
+  const { owner, addressing, bridge, dhcp } = mark ?? {};
   if (typeof owner !== "string") return { text, mark: undefined };
   return {
     text,
     mark: {
       owner,
-      addressing: addressing === "managed" ? "managed" : "none",
+      addressing: addressing === "managed" || addressing === "dhcp" ? addressing : "none",
       bridge: typeof bridge === "string" ? bridge : undefined,
+      dhcp: dhcp === true ? true : undefined,
     },
   };
 }

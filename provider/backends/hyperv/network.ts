@@ -5,6 +5,7 @@ import { gatewayOf, parseCidr } from "../../kinds/address.js";
 import { addressingOf } from "../../kinds/network.js";
 import type { HypervHost } from "./host.js";
 import { acrossBreak } from "./interruption.js";
+import { dhcpLimits, dhcpOf, newScope, scopeOf } from "./network-dhcp.js";
 import { existingSwitch, networkProblems } from "./network-examine.js";
 import { cidrOf, modeOf, natName, natOf, readMark, switchNamed, writeMark } from "./network-mark.js";
 import type { Network, NetworkInputs, NetworkObserved } from "./network-types.js";
@@ -18,10 +19,10 @@ import {
   type SwitchChange,
   updateSwitch,
 } from "./requests/switch.js";
-import type { NatView, SwitchView } from "./view.js";
+import type { DhcpView, NatView, SwitchView } from "./view.js";
 
 const ALWAYS = "not supported: a switch of this host is always there and always on: leave it out";
-const SERVES_NOTHING = "not supported: this host serves neither DHCP nor DNS to its networks: leave it out";
+const NO_NAMES = "not supported: this host serves no names to its networks: leave it out";
 
 const LIVE = { effect: "live" } as const;
 
@@ -35,8 +36,8 @@ export const network: Driver<Network, HypervHost> = {
     mode: true,
     cidr: true,
     addressing: true,
-    dhcp: SERVES_NOTHING,
-    dns: SERVES_NOTHING,
+    dhcp: true,
+    dns: NO_NAMES,
     mtu: "not supported: guests of this host set it themselves: leave it out",
     bridge: true,
     allowInterruption: true,
@@ -51,6 +52,7 @@ export const network: Driver<Network, HypervHost> = {
         ? { effect: "replace", because: "a switch with a network adapter is another switch" }
         : LIVE,
     cidr: () => LIVE,
+    dhcp: () => LIVE,
     bridge: () => ({ effect: "replace", because: "the network adapter of a switch is chosen when it is made" }),
   },
   list: async (host) =>
@@ -63,15 +65,14 @@ export const network: Driver<Network, HypervHost> = {
   remove: (host, id, declared, step) => host.change(() => remove(host, id, declared, step)),
 };
 
-function limits({ mode, addressing, bridge }: Partial<NetworkInputs>): readonly Problem[] {
+function limits(declared: Partial<NetworkInputs>): readonly Problem[] {
+  const { mode, bridge } = declared;
   const problems: Problem[] = [];
   if (mode === "routed")
     problems.push({ path: "mode", reason: 'must not be "routed" on this host, which routes only with NAT: use "nat"' });
-  if (addressing === "dhcp")
-    problems.push({ path: "addressing", reason: 'must be "managed" or "none" on this host, which has no DHCP server' });
   if (bridge !== undefined && mode !== undefined && mode !== "bridged")
     problems.push({ path: "bridge", reason: 'must be given with mode "bridged" only on this host: leave it out' });
-  return problems;
+  return [...problems, ...dhcpLimits(declared)];
 }
 
 async function observe(
@@ -82,16 +83,16 @@ async function observe(
   const answer = host.fresh ? await host.view() : undefined;
   if (answer !== undefined) {
     const found = answer.switches.find((s) => s.id === id.toLowerCase());
-    return found && observed(host, found, answer.nats, recorded);
+    return found && observed(host, found, answer, recorded);
   }
-  const { switch: found, nats } = await getSwitch(host.agent, id);
-  return found && observed(host, found, nats, recorded);
+  const { switch: found, ...around } = await getSwitch(host.agent, id);
+  return found && observed(host, found, around, recorded);
 }
 
 function observed(
   host: HypervHost,
   found: SwitchView,
-  nats: readonly NatView[],
+  { nats, dhcp }: { readonly nats: readonly NatView[]; readonly dhcp: DhcpView },
   recorded: Recorded<Network> | undefined,
 ): NetworkObserved {
   const { text, mark } = readMark(found.notes);
@@ -108,6 +109,7 @@ function observed(
       mode,
       cidr: served ? cidr : undefined,
       addressing: mark?.addressing ?? "none",
+      dhcp: dhcpOf(scopeOf(found, dhcp, mark?.dhcp === true), recorded?.inputs.dhcp),
       bridge: mode === "bridged" ? (mark?.bridge ?? found.adapters[0]) : undefined,
       autostart: true,
       active: true,
@@ -123,8 +125,9 @@ function observed(
 
 const markOf = (wanted: NetworkInputs) => ({
   owner: wanted.owner,
-  addressing: addressingOf(wanted) === "managed" ? ("managed" as const) : ("none" as const),
+  addressing: addressingOf(wanted),
   bridge: wanted.bridge,
+  dhcp: wanted.dhcp === undefined ? undefined : true,
 });
 
 /** The host's address in a network that it serves. */
@@ -143,7 +146,8 @@ async function create(host: HypervHost, wanted: NetworkInputs, step: Step): Prom
   const mine = (await host.view()).switches.find((s) => isOurs(s, wanted));
   if (mine !== undefined) return step.made(mine.id);
   refuse(await networkProblems(host, wanted, undefined));
-  const make = () => createSwitch(host.agent, newSwitch(wanted), { signal: step.signal });
+  const scope = wanted.dhcp && newScope(wanted, (await host.facts()).nameServers);
+  const make = () => createSwitch(host.agent, { ...newSwitch(wanted), scope }, { signal: step.signal });
   const look = async () => (await hostInventory(host.agent)).switches.find((s) => isOurs(s, wanted));
   const { id } = wanted.mode === "bridged" ? await acrossBreak(make, look, step) : await make();
   step.made(id);
@@ -166,14 +170,19 @@ function newSwitch(wanted: NetworkInputs): NewSwitch {
 }
 
 async function update(host: HypervHost, { id, wanted, changes }: Update<Network>, { signal }: Step): Promise<void> {
-  const { switch: answer, nats } = await getSwitch(host.agent, id);
+  const { switch: answer, nats, dhcp } = await getSwitch(host.agent, id);
   if (answer === undefined) throw new ProviderError("not-found", `the switch ${id} is gone from the host`);
   const now = answer;
   const steps: SwitchChange[] = [];
   const has = (...names: string[]) => changes.some(({ property }) => names.includes(property));
   if (has("name")) steps.push({ what: "name", with: { name: wanted.name } });
+  const scope = wanted.dhcp && newScope(wanted, (await host.facts()).nameServers);
+  const old = scopeOf(now, dhcp, false);
+  // What is not handed out any more goes before its network does.
+  if (old !== undefined && old.id !== scope?.id) steps.push({ what: "scope.remove", with: { id: old.id } });
   if (has("mode", "cidr")) steps.push(...served(now, natOf(now, nats), wanted));
-  if (has("owner", "description", "addressing", "cidr", "mode"))
+  if (scope !== undefined && has("mode", "cidr", "dhcp", "name")) steps.push({ what: "scope.set", with: scope });
+  if (has("owner", "description", "addressing", "cidr", "mode", "dhcp"))
     steps.push({ what: "notes", with: { notes: writeMark(wanted.description, markOf(wanted)) } });
   if (steps.length > 0) await updateSwitch(host.agent, id, steps, { signal });
 }
@@ -196,15 +205,16 @@ async function remove(
   { allowInterruption }: Partial<NetworkInputs>,
   step: Step,
 ): Promise<void> {
-  const { switch: answer, nats } = await getSwitch(host.agent, id);
+  const { switch: answer, nats, dhcp } = await getSwitch(host.agent, id);
   if (answer === undefined) return;
   const found = answer;
+  const scope = scopeOf(found, dhcp, readMark(found.notes).mark?.dhcp === true)?.id;
   if (found.type === "External" && found.managementOS && allowInterruption !== true)
     throw new ProviderError("invalid", "its deletion breaks the host's own connections off for some seconds", {
       where: { property: "allowInterruption" },
       hint: "Set allowInterruption to true and run an update first.",
     });
-  const act = () => removeSwitch(host.agent, id, { nat: natOf(found, nats) }, { signal: step.signal });
+  const act = () => removeSwitch(host.agent, id, { nat: natOf(found, nats), scope }, { signal: step.signal });
   const isGone = async () => (await getSwitch(host.agent, id)).switch === undefined || undefined;
   if (found.type === "External") await acrossBreak(act, isGone, step);
   else await act();

@@ -87,6 +87,28 @@ export const virtualSwitch = fields({
 
 export const nat = fields({ name: text, prefix: text });
 
+/** A network in which the host's DHCP server hands addresses out. */
+const scope = fields({
+  /** Address of the network. */
+  id: text,
+  name: text,
+  /** One of ours, by its name. Of others nobody asks for reservations. */
+  ours: flag,
+  active: flag,
+  start: text,
+  end: text,
+  reservations: list(fields({ address: text, mac: text, name: text })),
+});
+
+/** The host's DHCP server. */
+export const dhcp = fields({
+  /** `Running`, `Stopped`, …, `Absent` without that role, `Unknown`. */
+  service: text,
+  /** Why it did not say what it hands out. */
+  error: optional(failure),
+  scopes: list(scope),
+});
+
 /** It is not there because its drive or share is not: nobody knows then what that holds. */
 const away = flag;
 
@@ -130,5 +152,7 @@ export type MachineView = Decoded<typeof machine>;
 export type AdapterView = Decoded<typeof adapter>;
 export type DriveView = Decoded<typeof drive>;
 export type SwitchView = Decoded<typeof virtualSwitch>;
+export type ScopeView = Decoded<typeof scope>;
+export type DhcpView = Decoded<typeof dhcp>;
 export type NatView = Decoded<typeof nat>;
 export type DiskView = Decoded<typeof disk>;

@@ -18,7 +18,7 @@ const byModule = {
     Remove-NetNatStaticMapping`,
   DhcpServer: `Add-DhcpServerv4Scope Get-DhcpServerv4Scope Remove-DhcpServerv4Scope Set-DhcpServerv4OptionValue
     Add-DhcpServerv4Reservation Get-DhcpServerv4Reservation Remove-DhcpServerv4Reservation Get-DhcpServerv4Lease
-    Get-DhcpServerv4Binding Set-DhcpServerv4Binding`,
+    Get-DhcpServerv4Binding Set-DhcpServerv4Binding Set-DhcpServerv4Scope`,
   ServerManager: "Get-WindowsFeature",
   Dism: "Get-WindowsCapability Get-WindowsOptionalFeature",
   SmbShare: "New-SmbGlobalMapping",

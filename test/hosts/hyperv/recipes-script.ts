@@ -62,6 +62,8 @@ Add-DhcpServerv4Scope -Name s -StartRange 10.1.1.10 -EndRange 10.1.1.99 -SubnetM
 Set-DhcpServerv4OptionValue -ScopeId 10.1.1.0 -Router 10.1.1.1 -DnsServer 10.1.1.1
 Add-DhcpServerv4Reservation -ScopeId 10.1.1.0 -IPAddress 10.1.1.20 -ClientId 00-15-5d-0a-0b-0c -Name web
 $null = Get-DhcpServerv4Lease -ScopeId 10.1.1.0; Set-DhcpServerv4Binding -InterfaceAlias 'vEthernet (lan)' -BindingState $true
+Set-DhcpServerv4Scope -ScopeId 10.1.1.0 -Name t -StartRange 10.1.1.5 -EndRange 10.1.1.99 -State Active
+$null = Get-DhcpServerv4Reservation -ScopeId 10.1.1.0; Remove-DhcpServerv4Reservation -IPAddress 10.1.1.20
 Remove-DhcpServerv4Scope -ScopeId 10.1.1.0 -Force
 Remove-NetNat -Name n -Confirm:$false; Remove-NetIPAddress -InterfaceIndex $index -IPAddress 10.1.1.1 -Confirm:$false
 Set-VMSwitch -VMSwitch $wan -AllowManagementOS $false; Remove-VMSwitch -VMSwitch $wan -Force

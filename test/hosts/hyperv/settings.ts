@@ -90,6 +90,8 @@ export interface Settings {
   readonly firmwareFile: string;
   /** Installed roles besides Hyper-V, such as `DHCP`. */
   readonly features: readonly string[];
+  /** State of the DHCP server, where that role is installed. */
+  readonly dhcpService: "Running" | "Stopped";
   readonly excludedPorts: readonly { readonly from: number; readonly to: number }[];
   /** Windows paths of disks that another program has open. */
   readonly locked: readonly string[];
@@ -130,6 +132,7 @@ export const defaults: Settings = {
   memoryHotPlug: true,
   firmwareFile: "",
   features: [],
+  dhcpService: "Running",
   excludedPorts: [],
   locked: [],
   sparse: [],

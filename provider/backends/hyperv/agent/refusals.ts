@@ -28,6 +28,11 @@ const FILES: Readonly<Record<string, Refusal>> = {
   },
   NoFile: { code: "not-found", fact: (f) => `there is no file ${f("path")} on the host` },
   NoFolder: { code: "invalid", fact: (f) => `${f("path")} is a file, and no folder`, hint: "Choose another path." },
+  ScopeTaken: {
+    code: "exists",
+    fact: (f) => `the network ${f("scope")} is that of the scope "${f("name")}" of the host's DHCP server`,
+    hint: "Choose another cidr.",
+  },
   StaysSparse: {
     code: "failed",
     fact: (f) => `${f("path")} is a sparse file, which Hyper-V refuses, and fsutil ended with status ${f("status")}`,

@@ -3,6 +3,7 @@ import { type Cidr, cidrText, gatewayOf, hasGuest, parseCidr, toNumber } from ".
 import { freeAddress } from "../../free-address.js";
 import { macOf } from "../../macs.js";
 import type { HypervHost } from "../host.js";
+import { isIn, scopeOf } from "../network-dhcp.js";
 import { cidrOf, modeOf, readMark as readNetworkMark, switchNamed } from "../network-mark.js";
 import type { Fault } from "../refuse.js";
 import type { Inventory } from "../requests/host.js";
@@ -110,6 +111,13 @@ export function addressFault(
       fact: `${wanted} is not an address for guests of ${cidrText(cidr)}`,
       hint: "Choose one inside the network that is not the host's own.",
     };
+  const range = scopeOf(found, place.view.dhcp, false);
+  if (range !== undefined && isIn(range, wanted))
+    return {
+      code: "invalid",
+      fact: `${wanted} is handed out by the host's DHCP server, from ${range.start} to ${range.end}`,
+      hint: "Choose one outside of dhcp.range of the Network.",
+    };
   const owner = takenIn(place).get(wanted);
   if (owner === undefined) return undefined;
   return { code: "exists", fact: `${wanted} belongs to ${owner}`, hint: "Choose another address." };
@@ -144,12 +152,16 @@ function refuseAddress(room: Room, wanted: string): void {
 
 /** The address that a machine has already, or a free one. */
 function chooseAddress(room: Room, cidr: Cidr, kept: string | undefined, mac: string): string {
+  const { found, view } = room;
   const owners = takenIn(room);
   const isFree = (address: string) => !owners.has(address) && isClaimable(room, address);
   if (kept !== undefined && hasGuest(cidr, kept) && isFree(kept)) return kept;
   const taken = new Set<number>([...owners.keys()].map(toNumber));
   for (;;) {
-    const next = freeAddress({ cidr, hostAddress: gatewayOf(cidr), range: undefined, taken }, mac);
+    const next = freeAddress(
+      { cidr, hostAddress: gatewayOf(cidr), range: scopeOf(found, view.dhcp, false), taken },
+      mac,
+    );
     if (next === undefined)
       throw new ProviderError("failed", `no address of ${cidrText(cidr)} is free`, {
         where: { property: "networks" },

@@ -1,6 +1,6 @@
 import type { Agent } from "../agent/agent.js";
 import { type Decoded, fields, flag, list, number, optional, text } from "../decode.js";
-import { disk, failure, machine, nat, pool, virtualSwitch } from "../view.js";
+import { dhcp, disk, failure, machine, nat, pool, virtualSwitch } from "../view.js";
 import { read, type Waiting } from "./ask.js";
 
 const facts = fields({
@@ -20,9 +20,10 @@ const facts = fields({
     hyperVAdministrator: flag,
   }),
   sshd: text,
-  /** Whether the module NetNat, and the role DHCP with its module, are there. */
+  /** Whether the module NetNat is there. */
   nat: flag,
-  dhcp: flag,
+  /** State of the DHCP server, `Absent` without that role. */
+  dhcp: text,
   /** IPv4 addresses of the servers that answer its questions for names. */
   nameServers: list(text),
   /** What Hyper-V says of itself; without it `error` says why. */
@@ -55,6 +56,7 @@ const inventory = fields({
   machines: list(machine),
   switches: list(virtualSwitch),
   nats: list(nat),
+  dhcp,
   /** Those of machines, and all in the folders of pools. */
   disks: list(disk),
   pools: list(pool),

@@ -60,7 +60,7 @@ function Get-CvHost {
         state         = $state
         sshd          = Get-CvService 'sshd'
         nat           = Test-CvModule 'NetNat'
-        dhcp          = Test-CvModule 'DhcpServer'
+        dhcp          = Get-CvService 'DHCPServer'
         nameServers   = @(Get-CvNameServers)
         hyperV        = $null
         error         = $null

@@ -13,6 +13,7 @@ function Get-CvInventory($Arguments) {
         machines = $machines
         switches = @(Get-CvSwitches)
         nats     = @(Get-CvNats)
+        dhcp     = Get-CvDhcp
         disks    = @(Get-CvDisks $paths)
         pools    = $pools
     }

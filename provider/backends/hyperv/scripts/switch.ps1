@@ -55,7 +55,7 @@ function Get-CvNats {
 $CvRequests['switch.get'] = @{ Function = 'Get-CvOneSwitch' }
 function Get-CvOneSwitch($Arguments) {
     $vmSwitch = Find-CvSwitch $Arguments.id
-    return @{ switch = $(if ($null -ne $vmSwitch) { ConvertTo-CvSwitches @($vmSwitch) }); nats = @(Get-CvNats) }
+    return @{ switch = $(if ($null -ne $vmSwitch) { ConvertTo-CvSwitches @($vmSwitch) }); nats = @(Get-CvNats); dhcp = Get-CvDhcp }
 }
 
 # The host's own adapters: those of switches on its side are not among them.
@@ -66,7 +66,8 @@ function Get-CvAdapters {
     return @{ names = $names }
 }
 
-# Makes a switch with all that belongs to it, or nothing. `host` is the host's address on it, `nat` the translation.
+# Makes a switch with all that belongs to it, or nothing. `host` is the host's address on it, `nat` the translation, `scope`
+# what is handed out.
 $CvRequests['switch.create'] = @{ Function = 'New-CvSwitch'; Beside = $true }
 function New-CvSwitch($Arguments) {
     $done = $false
@@ -77,11 +78,13 @@ function New-CvSwitch($Arguments) {
     try {
         if ($null -ne $Arguments.host) { Add-CvHostAddress $vmSwitch $Arguments.host }
         if ($null -ne $Arguments.nat) { Add-CvNat $Arguments.nat }
+        if ($null -ne $Arguments.scope) { Set-CvScope (Get-CvInterface $vmSwitch) $Arguments.scope }
         $facts = ConvertTo-CvSwitches @(Get-CvSwitch $vmSwitch.Id)
         $done = $true
     }
     finally {
         if (-not $done) {
+            if ($null -ne $Arguments.scope) { Remove-CvScope $Arguments.scope.id }
             if ($null -ne $Arguments.nat) { Remove-CvNat $Arguments.nat.name $Arguments.nat.prefix }
             Hyper-V\Remove-VMSwitch -VMSwitch $vmSwitch -Force -Confirm:$false -ErrorAction SilentlyContinue
         }
@@ -155,15 +158,18 @@ function Edit-CvSwitch($Arguments) {
             'host' { Add-CvHostAddress $vmSwitch $with }
             'nat.add' { Add-CvNat $with }
             'nat.remove' { Remove-CvNat $with.name $with.prefix }
+            'scope.set' { Set-CvScope (Get-CvInterface $vmSwitch) $with }
+            'scope.remove' { Remove-CvScope $with.id }
             default { Stop-Cv 'NoSuchWord' @{ word = $change.what } }
         }
     }
     return (ConvertTo-CvSwitches @(Get-CvSwitch $Arguments.id))
 }
 
-# NAT goes first, then the address, then the switch. Of an external switch the host gets its address back before.
+# What is handed out and NAT go first, then the address, then the switch. Of an external switch the host gets its address back before.
 $CvRequests['switch.remove'] = @{ Function = 'Remove-CvSwitch'; Beside = $true }
 function Remove-CvSwitch($Arguments) {
+    if ($null -ne $Arguments.scope) { Remove-CvScope $Arguments.scope }
     if ($null -ne $Arguments.nat) { Remove-CvNat $Arguments.nat.name $Arguments.nat.prefix }
     $vmSwitch = Find-CvSwitch $Arguments.id
     if ($null -eq $vmSwitch) { return @{ removed = $false } }

@@ -6,7 +6,10 @@ function Get-KnownScope($Id) {
     if ($null -eq $scope) { Fail 'DHCP 20004' 'ObjectNotFound' "Failed to get version of the scope $Id on DHCP server: the scope does not exist." 0x80004E24 $Id }
     $scope
 }
-function Assert-Role { if ($settings.features -notcontains 'DHCP') { Fail 'CommandNotFoundException' 'ObjectNotFound' 'The DHCP role is not installed.' 0x80131501 } }
+function Assert-Role {
+    if ($settings.features -notcontains 'DHCP') { Fail 'CommandNotFoundException' 'ObjectNotFound' 'The DHCP role is not installed.' 0x80131501 }
+    if ($settings.dhcpService -ne 'Running') { Fail 'DHCP 1722' 'NotSpecified' 'The DHCP server cannot be reached: The RPC server is unavailable.' 0x800706BA }
+}
 
 function ConvertTo-Scope($Record) { New-Cim 'root/Microsoft/Windows/DHCP/DhcpServerv4Scope' ([ordered]@{ ScopeId = [System.Net.IPAddress]$Record.id; Name = $Record.name; SubnetMask = [System.Net.IPAddress]$Record.mask; StartRange = [System.Net.IPAddress]$Record.start; EndRange = [System.Net.IPAddress]$Record.end; State = $Record.state; LeaseDuration = [TimeSpan]::FromSeconds($Record.lease) }) }
 
@@ -27,6 +30,16 @@ Register 'Get-DhcpServerv4Scope' {
     Assert-Role
     $scopes = if ($P.ContainsKey('ScopeId')) { @($P.ScopeId | ForEach-Object { Get-KnownScope $_ }) } else { @(Get-Records 'scope') }
     foreach ($one in $scopes) { ConvertTo-Scope $one }
+}
+Register 'Set-DhcpServerv4Scope' {
+    param($P)
+    Assert-Role
+    Use-Lock {
+        $null = Get-KnownScope $P.ScopeId
+        $scope = Open-Record "scope/$($P.ScopeId)"
+        foreach ($pair in @('Name', 'name'), @('State', 'state'), @('StartRange', 'start'), @('EndRange', 'end')) { if ($P.ContainsKey($pair[0])) { $scope.($pair[1]) = [string]$P[$pair[0]] } }
+        Save-Record "scope/$($P.ScopeId)" $scope
+    }
 }
 Register 'Remove-DhcpServerv4Scope' {
     param($P)
@@ -49,11 +62,14 @@ Register 'Set-DhcpServerv4OptionValue' {
     }
 }
 
+function Get-Number($Address) { $bytes = ([System.Net.IPAddress]$Address).GetAddressBytes(); [array]::Reverse($bytes); [BitConverter]::ToUInt32($bytes, 0) }
 function ConvertTo-Reservation($Record) { New-Cim 'root/Microsoft/Windows/DHCP/DhcpServerv4Reservation' ([ordered]@{ IPAddress = [System.Net.IPAddress]$Record.address; ScopeId = [System.Net.IPAddress]$Record.scope; ClientId = $Record.client; Name = $Record.name; AddressState = 'InactiveReservation' }) }
 Register 'Add-DhcpServerv4Reservation' {
     param($P)
     Assert-Role
-    $null = Get-KnownScope $P.ScopeId
+    $scope = Get-KnownScope $P.ScopeId
+    $number = Get-Number $P.IPAddress
+    if ($number -lt (Get-Number $scope.start) -or $number -gt (Get-Number $scope.end)) { Fail 'DHCP 20023' 'InvalidArgument' "The address $($P.IPAddress) is not in the range of the scope $($P.ScopeId)." 0x80004E37 }
     if ($P.ClientId -notmatch '^([0-9A-Fa-f]{2}-){5}[0-9A-Fa-f]{2}$') { Fail 'DHCP 20010' 'InvalidArgument' "The client '$($P.ClientId)' is not valid: a MAC with dashes is wanted." 0x80004E2A }
     Use-Lock {
         if (Get-Records 'reservation' | Where-Object { $_.scope -eq [string]$P.ScopeId -and ($_.address -eq [string]$P.IPAddress -or $_.client -eq $P.ClientId) }) { Fail 'DHCP 20021' 'ResourceExists' 'The address or client is reserved already.' 0x80004E35 }

@@ -63,7 +63,8 @@ Register 'Add-ClusterVirtualMachineRole' { param($P) Fail 'Add-ClusterVirtualMac
 # Get-Service and Get-CimInstance are not in the table of signatures: they are part of every Windows.
 Register 'Get-Service' {
     param($P)
-    $all = @{ vmms = if ($settings.service -eq 'stopped') { 'Stopped' } else { 'Running' }; sshd = 'Running'; winnat = 'Running' }
+    $all = @{ vmms = if ($settings.service -eq 'stopped') { 'Stopped' } else { 'Running' }; sshd = 'Running'; winnat = 'Running'; DHCPServer = $settings.dhcpService }
+    if ($settings.features -notcontains 'DHCP') { $all.Remove('DHCPServer') }
     if ($settings.module -eq 'absent') { $all.Remove('vmms') }
     foreach ($name in $P.Name) {
         $hit = @($all.Keys | Where-Object { $_ -like $name })
