@@ -26,9 +26,10 @@ export async function hypervInventory(root: string): Promise<unknown> {
   ]);
   const names = namesByGuid(state);
   const named = (text: string) => text.replace(GUID, (guid) => names.get(guid.toLowerCase()) ?? "ID");
-  const objects = [...state].map(([key, record]) => {
+  const objects = [...state].flatMap(([key, record]) => {
     const kind = key.split("/")[0] ?? "";
-    return [kind, named(JSON.stringify(record, lasting(kind)))] as const;
+    // On Windows the DHCP server's binding goes with the interface.
+    return kind === "binding" ? [] : [[kind, named(JSON.stringify(record, lasting(kind)))] as const];
   });
   const kinds = [...new Set(objects.map(([kind]) => kind))].sort();
   return {

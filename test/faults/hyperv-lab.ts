@@ -24,7 +24,7 @@ export interface HypervLab extends Lab {
 
 /** A simulated Hyper-V host behind a proxy. */
 export async function openHypervLab(): Promise<HypervLab> {
-  const simulated = await openHypervHost();
+  const simulated = await openHypervHost({ features: ["DHCP"] });
   const { user, address, privateKey, root } = simulated;
   const proxy = await tcpProxy(simulated.port);
   let current: ProviderProcess | undefined;

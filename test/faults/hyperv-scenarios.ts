@@ -47,10 +47,20 @@ function machines(): readonly Scenario[] {
 
 function networks(): readonly Scenario[] {
   const one = [lan("lan", 1)];
+  const served = (start: number, last: number) => [
+    lan("lan", 1, {
+      dhcp: {
+        range: { start: `10.66.1.${start}`, end: "10.66.1.50" },
+        hosts: [{ mac: "52:54:00:dd:00:01", address: `10.66.1.${last}` }],
+      },
+    }),
+  ];
   const at = scenariosOn("Network", []);
   return [
     at("create and delete", [], one),
     at("update", one, [lan("lan", 3, { description: "edited" })]),
+    at("create and delete with DHCP", [], served(10, 20)),
+    at("update of DHCP", served(10, 20), served(15, 30)),
     at("another mode", one, [lan("lan", 1, { mode: "isolated" })]),
     at("read", one, one, "refresh"),
   ];
