@@ -107,6 +107,22 @@ describe.skipIf(reason !== undefined)(`thick volumes${reason === undefined ? "" 
     ]);
   });
 
+  it("are not what a guest has filled to the end, unless it is raw", async () => {
+    const w = start();
+    for (const [format, seen] of [
+      ["qcow2", "thin"],
+      ["raw", "thick"],
+    ] as const) {
+      const made = await w.volumes.create(vol(w, format, { size: "1MiB", format, provisioning: undefined }), silent());
+      await run("qemu-io", ["-f", format, "-c", "write -P 3 0 1M", made.outputs.path]);
+      await host.virsh("pool-refresh", "vols");
+      // As somebody finds it who adopts it.
+      const now = await start().volumes.observe(made.id, { ...made.inputs, provisioning: undefined });
+      expect(now?.properties.provisioning, format).toBe(seen);
+      await w.volumes.remove(made.id, made.inputs, silent());
+    }
+  });
+
   it("are made anew where a thin one becomes thick, with the explicit word only", async () => {
     const w = start();
     const thin = await w.volumes.create(vol(w, "turn", { size: "4MiB", provisioning: undefined }), silent());

@@ -95,8 +95,8 @@ async function observe(
 }
 
 /** As it looks: a guest can fill a thin one, and give the room of a thick one back, so what is known from before counts more. */
-const provisioningOf = ({ block, base, capacity, allocation }: VolumeDescription) =>
-  block || (base === undefined && allocation >= capacity) ? "thick" : "thin";
+const provisioningOf = (volume: VolumeDescription) =>
+  volume.block || (formatOf(volume) === "raw" && volume.allocation >= volume.capacity) ? "thick" : "thin";
 
 /** Whether a logical volume of `actual` bytes is what was made of the `asked` ones. */
 async function madeOf(host: LibvirtHost, { pool }: VolumeRef, asked: number, actual: number): Promise<boolean> {
