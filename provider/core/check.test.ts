@@ -71,6 +71,7 @@ describe("normal form", () => {
 describe("one problem each, at its place", () => {
   test.each([
     [{ text: 1 }, "text must be text"],
+    [{ text: "a\ud83d" }, "text must not hold half of a character (a lone surrogate)"],
     [{ text: "bad" }, "text must not be bad"],
     [{ integer: "1" }, "integer must be a whole number"],
     [{ integer: 1.5 }, "integer must be a whole number"],
@@ -94,6 +95,7 @@ describe("one problem each, at its place", () => {
     [{ keyed: [{ name: "a" }, undefined] }, "keyed[1] is missing: it must be given"],
     [{ map: [] }, "map must be an object of names and values"],
     [{ map: { a: 1 } }, "map.a must be text"],
+    [{ map: { "\ud83d": "x" } }, /has a name that must not hold half of a character/],
     [{ object: [] }, "object must be an object with inner, needed"],
     [{ object: {} }, "object.needed is missing: it must be given"],
     [{ object: { needed: true, inner: { name: "x", size: "?" } } }, /^object\.inner\.size must be a whole number/],

@@ -55,7 +55,8 @@ function one(property: AnyProperty, written: unknown, place: Place): unknown {
 function typed(shape: Shape, value: unknown, place: Place): unknown {
   switch (shape.type) {
     case "text":
-      return typeof value === "string" ? value : wrong(place, "must be text");
+      if (typeof value !== "string") return wrong(place, "must be text");
+      return isWhole(value) ? value : wrong(place, HALVED);
     case "flag":
       return typeof value === "boolean" ? value : wrong(place, "must be true or false");
     case "integer":
@@ -84,13 +85,20 @@ function typed(shape: Shape, value: unknown, place: Place): unknown {
     case "list":
       return Array.isArray(value) ? elements(shape.items, shape.key, value, place) : wrong(place, "must be a list");
     case "map":
-      return isFields(value)
-        ? mapFields(value, (v, k) => one(shape.values, v ?? undefined, at(place, k)))
-        : wrong(place, "must be an object of names and values");
+      if (!isFields(value)) return wrong(place, "must be an object of names and values");
+      for (const name of Object.keys(value)) {
+        const reason = isWhole(name) ? shape.values.check?.(name) : HALVED;
+        if (reason !== undefined) wrong(at(place, name), `has a name that ${reason}`);
+      }
+      return mapFields(value, (v, k) => one(shape.values, v ?? undefined, at(place, k)));
     case "object":
       return fields(shape.fields, value, place);
   }
 }
+
+/** Half of a pair is no character: UTF-8 and XML cannot carry it. */
+const isWhole = (text: string): boolean => !/\p{Surrogate}/u.test(text);
+const HALVED = "must not hold half of a character (a lone surrogate)";
 
 function elements(items: AnyProperty, key: ListKey | undefined, value: readonly unknown[], place: Place): unknown {
   const element = { ...items, required: true };

@@ -1,4 +1,5 @@
-import { networkConfig, seed } from "./nocloud.js";
+import type { Problem } from "../core/kind.js";
+import { checkMetaData, checkUserData, networkConfig, seed } from "./nocloud.js";
 
 /** A machine, and what it is told at its first boot. */
 export interface Told {
@@ -24,6 +25,17 @@ export interface SeedNic {
         readonly dns: readonly string[];
       }
     | undefined;
+}
+
+/** What is wrong with the data, before anything is made. */
+export function firstBootProblems({ userData, metaData }: NonNullable<Told["cloudInit"]>): readonly Problem[] {
+  const reasons = {
+    userData: userData === undefined ? undefined : checkUserData(userData),
+    metaData: metaData === undefined ? undefined : checkMetaData(metaData),
+  };
+  return Object.entries(reasons).flatMap(([name, reason]) =>
+    reason === undefined ? [] : [{ path: `cloudInit.${name}`, reason }],
+  );
 }
 
 /** Name of a host as RFC 1123 wants it, from a machine's name. */

@@ -95,6 +95,17 @@ function addLines(text: string, defaults: Readonly<Record<string, string>>): str
   return [...before, ...added, ...lines.slice(end)].join("\n");
 }
 
+/** What is wrong with a meta-data text, or `undefined`. */
+export function checkMetaData(text: string): string | undefined {
+  try {
+    metaDataText(text, "", "");
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof ProviderError)) throw error;
+    return `${error.fact}: ${error.hint}`;
+  }
+}
+
 /** First words by which cloud-init (`handlers/__init__.py`) and cloudbase-init (user data formats) know the kind of user data. */
 const STARTS = [
   "#cloud-config",

@@ -5,11 +5,13 @@ import { guards } from "./guards.js";
 import { changes, unwalked } from "./in-place.js";
 import { type Promised, promises } from "./promises.js";
 import { Stand } from "./stand.js";
+import { keepsStrings } from "./strings.js";
 
 const names = Object.keys(kinds) as KindName[];
 
 const promisesOf = (kind: KindName): Readonly<Record<string, Promised>> => ({
   ...promises,
+  "keeps strings of any characters, or refuses them by name": keepsStrings,
   ...changes(kind),
   ...guards[kind],
 });

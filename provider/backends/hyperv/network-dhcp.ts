@@ -27,7 +27,9 @@ export function scopeOf(found: SwitchView, dhcp: DhcpView, expected: boolean): S
   const fault = dhcp.service === "Absent" ? undefined : silence(dhcp);
   if (expected && fault !== undefined) throw new ProviderError("failed", fault.fact, { hint: fault.hint });
   const id = idOf(cidrOf(found));
-  return dhcp.scopes.find((scope) => scope.ours && scope.id === id);
+  const ours = dhcp.scopes.filter((scope) => scope.ours);
+  // Where the host has lost its address in the network, only the name tells.
+  return ours.find((scope) => scope.id === id) ?? ours.find(({ name }) => name === natName(found.name));
 }
 
 const silence = ({ service }: DhcpView) =>
@@ -97,7 +99,9 @@ export function dhcpProblems(
   id: string | undefined,
 ): readonly Problem[] {
   if (dhcp === undefined) return [];
-  const reason = (fact: string, hint = ""): readonly Problem[] => [{ path: "dhcp", reason: reasonOf({ fact, hint }) }];
+  const reason = (fact: string, hint: string): readonly Problem[] => [
+    { path: "dhcp", reason: reasonOf({ fact, hint }) },
+  ];
   if (there.service === "Absent")
     return reason(
       "not supported: the host has no DHCP server",
@@ -105,7 +109,8 @@ export function dhcpProblems(
     );
   const fault = silence(there);
   if (fault !== undefined) return reason(fault.fact, fault.hint);
-  if (there.error !== undefined) return reason(there.error.fact, there.error.hint);
+  if (there.error !== undefined)
+    return reason(there.error.fact, there.error.hint ?? "Give the login the rights of the group DHCP Administrators.");
   const other = there.scopes.find(({ id, ours }) => !ours && id === idOf(cidr));
   if (other !== undefined)
     return [

@@ -20,6 +20,10 @@ import {
 const parse = (text: string) => parseXml(text, "the thing");
 
 describe("reading", () => {
+  it.each(["\ufffd", "\u2028", "\u0085"])("takes the character %j as it is, as others may have written it", (text) => {
+    expect(textAt(parse(`<d><name>a ${text} b</name></d>`), "name")).toBe(`a ${text} b`);
+  });
+
   it("gives back what it read: unknown elements, comments, CDATA, instructions, order and white space", () => {
     const text =
       '<d xmlns:q="urn:q" id="1">\n  <!-- by hand --><q:cmd q:x="1"><q:arg value="&lt;&quot;&amp;"/></q:cmd>' +

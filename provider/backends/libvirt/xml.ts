@@ -11,11 +11,12 @@ export type Attributes = Readonly<Record<string, string | number | undefined>>;
 export function parseXml(text: string, what: string): Element {
   let fault: string | undefined;
   const note = (_level: string, message: string) => {
-    fault ??= message;
+    // A character like any other (U+FFFD), which somebody may have written.
+    if (!message.startsWith("Unicode replacement character")) fault ??= message;
   };
   let root: Element | null = null;
   try {
-    root = new DOMParser({ onError: note }).parseFromString(text, "text/xml").documentElement;
+    root = new DOMParser({ onError: note, normalizeLineEndings }).parseFromString(text, "text/xml").documentElement;
   } catch (error) {
     fault ??= error instanceof Error ? error.message : String(error);
   }
@@ -26,6 +27,9 @@ export function parseXml(text: string, what: string): Element {
     );
   return root;
 }
+
+/** As XML 1.0 has it, which libvirt speaks; the parser's own turns U+0085 and U+2028 into line feeds, as XML 1.1 does. */
+const normalizeLineEndings = (text: string): string => text.replaceAll(/\r\n?/g, "\n");
 
 export const toText = (element: Element): string => new XMLSerializer().serializeToString(element);
 

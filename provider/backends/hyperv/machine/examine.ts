@@ -1,7 +1,7 @@
 import { isProviderError } from "../../../core/errors.js";
 import type { Problem } from "../../../core/kind.js";
 import { showBytes } from "../../../core/units.js";
-import { checkUserData } from "../../../media/nocloud.js";
+import { firstBootProblems } from "../../../media/first-boot.js";
 import { firstChange, savedProblem } from "../../saved.js";
 import { diskAt } from "../disks.js";
 import type { HypervHost } from "../host.js";
@@ -48,9 +48,7 @@ export async function examine(
       path: "memory",
       reason: `must be at most ${showBytes(hyperV.memory)}, the host's memory, not ${showBytes(wanted.memory)}`,
     });
-  const userData = wanted.cloudInit?.userData === undefined ? undefined : checkUserData(wanted.cloudInit.userData);
-  if (userData !== undefined) problems.push({ path: "cloudInit.userData", reason: userData });
-  return problems;
+  return [...problems, ...firstBootProblems(wanted.cloudInit ?? {})];
 }
 
 /** Whether a machine is what an earlier attempt of the same owner made, complete. */

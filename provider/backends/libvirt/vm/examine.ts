@@ -3,7 +3,7 @@ import { isProviderError } from "../../../core/errors.js";
 import type { Problem } from "../../../core/kind.js";
 import { showBytes } from "../../../core/units.js";
 import { cidrText, hasGuest } from "../../../kinds/address.js";
-import { checkUserData } from "../../../media/nocloud.js";
+import { firstBootProblems } from "../../../media/first-boot.js";
 import { closedFolder } from "../confinement.js";
 import type { Offer } from "../facts.js";
 import type { LibvirtHost } from "../host.js";
@@ -42,7 +42,11 @@ export async function examine(
     host.uri.hypervisor === "test" ? [] : fitProblems(host, wanted, now),
     host.uri.hypervisor === "test" ? [] : offerProblems(host, wanted),
   ];
-  return [...(await Promise.all(checks)).flat(), ...seedProblems(wanted), ...busProblems(host, wanted)];
+  return [
+    ...(await Promise.all(checks)).flat(),
+    ...firstBootProblems(wanted.cloudInit ?? {}),
+    ...busProblems(host, wanted),
+  ];
 }
 
 /** What is to be adopted is no obstacle to itself: its own MACs, addresses and disks are as good as those of what is ours. */
@@ -207,11 +211,6 @@ function offeredProblems(offer: Offer, { cpus = 1, maxCpus = 1, firmware, secure
       reason: "cannot be true: the host has no TPM emulator. Install swtpm and swtpm-tools there and restart libvirt",
     });
   return problems;
-}
-
-function seedProblems({ cloudInit }: Wanted): Problem[] {
-  const reason = cloudInit?.userData === undefined ? undefined : checkUserData(cloudInit.userData);
-  return reason === undefined ? [] : [{ path: "cloudInit.userData", reason }];
 }
 
 /** QEMU's disks on SATA can always be written to, and libvirt refuses what says something else. */
