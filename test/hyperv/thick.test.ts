@@ -57,6 +57,17 @@ describe.skipIf(hypervMissing() !== undefined)(withHyperv("thick volumes of Hype
     },
   );
 
+  test("go on where the host refused to convert them", async () => {
+    const words = { name: "refused", source: images.raw };
+    const error = { id: "OperationFailed", category: "NotSpecified", message: "no" };
+    await lab.simulated.faults([{ command: "Convert-VHD", error }] as never);
+    expect(await refusalOf(create(words))).toMatchObject({ code: "failed" });
+    await lab.simulated.faults([]);
+    const made = await create(words);
+    expect((await engineOn(lab.host, "Volume").observe(made.id, made.inputs))?.properties.provisioning).toBe("thick");
+    await engineOn(lab.host, "Volume").remove(made.id, made.inputs, silent());
+  });
+
   test("leave nothing where their making was cut and they are not wanted any more", async () => {
     const words = { name: "cut", source: images.raw };
     await lab.simulated.faults([{ command: "Convert-VHD", moment: "after", exit: true }]);

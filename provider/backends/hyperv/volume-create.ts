@@ -37,13 +37,19 @@ export async function createVolume(host: HypervHost, wanted: VolumeInputs, step:
   try {
     await fill(host, path, wanted, step);
   } catch (error) {
-    // Nothing has the name: the mark of a failed attempt goes with it, unless nobody knows what became of it.
-    if (!isProviderError(error, "dropped", "unreachable", "timeout"))
+    // The mark of a failed attempt goes, unless something has the name, or nobody knows: the next attempt goes on with it.
+    if (!isProviderError(error, "dropped", "unreachable", "timeout") && (await isNothing(host, path)))
       await clearFileMark(host.agent, path).catch(() => undefined);
     throw error;
   }
   step.made(path);
 }
+
+const isNothing = (host: HypervHost, path: string): Promise<boolean> =>
+  getDisk(host.agent, path).then(
+    ({ exists }) => !exists,
+    () => false,
+  );
 
 /** A file with our mark has all of its data; it may have an earlier size, and be as thin as it came to the host. */
 async function goOn({ agent }: HypervHost, { path, ...now }: DiskView, wanted: VolumeInputs, { signal }: Step) {
