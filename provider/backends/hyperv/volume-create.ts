@@ -96,7 +96,8 @@ async function fromSource(
       onProgress,
       newIdentifier: !image.converted,
     });
-    await goOn(host, made, wanted, step);
+    // What cannot be read at once may be too small: the host looks again.
+    await goOn(host, { ...made, size: made.size ?? 0 }, wanted, step);
   } finally {
     await image.close();
   }
