@@ -35,6 +35,10 @@ export const hasGuest = (cidr: Cidr, address: string): boolean => {
 };
 
 /** Is an address of either family inside `cidr` (`10.0.0.0/8`, `fd00::/8`)? False for what is not an address. */
+/** Whether an address lies in a range, its ends with it. */
+export const inRange = ({ start, end }: { readonly start: string; readonly end: string }, address: string): boolean =>
+  toNumber(address) >= toNumber(start) && toNumber(address) <= toNumber(end);
+
 export function within(address: string, cidr: string): boolean {
   const [base = "", length = ""] = cidr.split("/");
   const [a, b] = [bits(address), bits(base)];

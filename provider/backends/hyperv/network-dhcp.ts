@@ -1,8 +1,8 @@
 import { ProviderError } from "../../core/errors.js";
 import type { Problem } from "../../core/kind.js";
-import { gatewayOf, netmaskOf, parseCidr, toAddress, toNumber } from "../../kinds/address.js";
+import { gatewayOf, inRange, netmaskOf, parseCidr, toAddress, toNumber } from "../../kinds/address.js";
 import { readMark } from "./machine/mark.js";
-import { cidrOf, natName } from "./network-mark.js";
+import { cidrOf, natName, readMark as readNetworkMark } from "./network-mark.js";
 import type { NetworkInputs } from "./network-types.js";
 import { reasonOf } from "./refuse.js";
 import type { Inventory } from "./requests/host.js";
@@ -18,14 +18,21 @@ const idOf = (cidr: string | undefined): string | undefined => {
 };
 
 /**
- * What the host's DHCP server hands out in the network of a switch, as far as it is ours.
+ * As `scopeOf`, for what is only known when the server tells it.
  *
- * @throws `failed` where something should be handed out (`expected`) and the server does not say what.
+ * @throws `failed` where the switch's notes say that something is handed out, and the server does not say what.
  */
-export function scopeOf(found: SwitchView, dhcp: DhcpView, expected: boolean): ScopeView | undefined {
-  if (expected && dhcp.error !== undefined) throw dhcp.error;
-  const fault = dhcp.service === "Absent" ? undefined : silence(dhcp);
-  if (expected && fault !== undefined) throw new ProviderError("failed", fault.fact, { hint: fault.hint });
+export function tellingScopeOf(found: SwitchView, dhcp: DhcpView): ScopeView | undefined {
+  if (readNetworkMark(found.notes).mark?.dhcp === true) {
+    if (dhcp.error !== undefined) throw dhcp.error;
+    const fault = dhcp.service === "Absent" ? undefined : silence(dhcp);
+    if (fault !== undefined) throw new ProviderError("failed", fault.fact, { hint: fault.hint });
+  }
+  return scopeOf(found, dhcp);
+}
+
+/** What the host's DHCP server hands out in the network of a switch, as far as it is ours. */
+export function scopeOf(found: SwitchView, dhcp: DhcpView): ScopeView | undefined {
   const id = idOf(cidrOf(found));
   const ours = dhcp.scopes.filter((scope) => scope.ours);
   // Where the host has lost its address in the network, only the name tells.
@@ -46,22 +53,19 @@ export function dhcpOf(scope: ScopeView | undefined, recorded: Dhcp): Dhcp {
   const places = new Map((recorded?.hosts ?? []).map(({ mac }, i) => [mac, i]));
   const place = (mac: string): number => places.get(mac) ?? places.size;
   const hosts = scope.reservations
-    .map(({ mac, address, name }) => ({ mac: withColons(mac), address, ...(name === "" ? {} : { name }) }))
+    .map(({ mac, address, name }) => ({ mac, address, ...(name === "" ? {} : { name }) }))
     .toSorted((a, b) => place(a.mac) - place(b.mac) || toNumber(a.address) - toNumber(b.address));
   return { range: { start: scope.start, end: scope.end }, hosts };
 }
-
-const withColons = (mac: string): string => mac.toLowerCase().replaceAll("-", ":");
 
 /** What the host's DHCP server shall hand out in a network: with the way out of it, and with servers for names, behind NAT. */
 export function newScope(wanted: NetworkInputs, nameServers: readonly string[]): NewScope | undefined {
   const { name, mode, cidr, dhcp } = wanted;
   const parsed = cidr === undefined ? undefined : parseCidr(cidr);
-  const id = idOf(cidr);
-  if (parsed === undefined || id === undefined || dhcp?.range === undefined) return undefined;
+  if (parsed === undefined || dhcp?.range === undefined) return undefined;
   const isNat = mode === "nat";
   return {
-    id,
+    id: toAddress(parsed.network),
     name: natName(name),
     mask: netmaskOf(parsed),
     ...dhcp.range,
@@ -70,10 +74,6 @@ export function newScope(wanted: NetworkInputs, nameServers: readonly string[]):
     dns: isNat ? nameServers : [],
   };
 }
-
-/** Whether an address lies in what is handed out. */
-export const isIn = ({ start, end }: { readonly start: string; readonly end: string }, address: string): boolean =>
-  toNumber(address) >= toNumber(start) && toNumber(address) <= toNumber(end);
 
 /** Reservations of this server lie in a scope, and a scope has a range. Values that are not known yet are skipped. */
 export function dhcpLimits({ dhcp }: Partial<NetworkInputs>): readonly Problem[] {
@@ -86,7 +86,7 @@ export function dhcpLimits({ dhcp }: Partial<NetworkInputs>): readonly Problem[]
   const [start, end] = [range?.start, range?.end];
   if (start === undefined || end === undefined) return [];
   return hosts.flatMap(({ address }, i) =>
-    address === undefined || isIn({ start, end }, address)
+    address === undefined || inRange({ start, end }, address)
       ? []
       : [{ path: `dhcp.hosts[${i}].address`, reason: `must be within dhcp.range on this host, not "${address}"` }],
   );
@@ -129,7 +129,7 @@ function rangeProblems(
   if (start === undefined || end === undefined) return [];
   for (const machine of machines)
     for (const { switchId, address } of readMark(machine.notes).mark?.nics ?? [])
-      if (switchId === id && address !== undefined && isIn({ start, end }, address.address))
+      if (switchId === id && address !== undefined && inRange({ start, end }, address.address))
         return [
           {
             path: "dhcp.range",

@@ -5,7 +5,7 @@ import { gatewayOf, parseCidr } from "../../kinds/address.js";
 import { addressingOf } from "../../kinds/network.js";
 import type { HypervHost } from "./host.js";
 import { acrossBreak } from "./interruption.js";
-import { dhcpLimits, dhcpOf, newScope, scopeOf } from "./network-dhcp.js";
+import { dhcpLimits, dhcpOf, newScope, scopeOf, tellingScopeOf } from "./network-dhcp.js";
 import { existingSwitch, networkProblems } from "./network-examine.js";
 import { cidrOf, modeOf, natName, natOf, readMark, switchNamed, writeMark } from "./network-mark.js";
 import type { Network, NetworkInputs, NetworkObserved } from "./network-types.js";
@@ -109,7 +109,7 @@ function observed(
       mode,
       cidr: served ? cidr : undefined,
       addressing: mark?.addressing ?? "none",
-      dhcp: dhcpOf(scopeOf(found, dhcp, mark?.dhcp === true), recorded?.inputs.dhcp),
+      dhcp: dhcpOf(tellingScopeOf(found, dhcp), recorded?.inputs.dhcp),
       bridge: mode === "bridged" ? (mark?.bridge ?? found.adapters[0]) : undefined,
       autostart: true,
       active: true,
@@ -177,7 +177,7 @@ async function update(host: HypervHost, { id, wanted, changes }: Update<Network>
   const has = (...names: string[]) => changes.some(({ property }) => names.includes(property));
   if (has("name")) steps.push({ what: "name", with: { name: wanted.name } });
   const scope = wanted.dhcp && newScope(wanted, (await host.facts()).nameServers);
-  const old = scopeOf(now, dhcp, false);
+  const old = scopeOf(now, dhcp);
   // What is not handed out any more goes before its network does.
   if (old !== undefined && old.id !== scope?.id) steps.push({ what: "scope.remove", with: { id: old.id } });
   if (has("mode", "cidr")) steps.push(...served(now, natOf(now, nats), wanted));
@@ -208,7 +208,7 @@ async function remove(
   const { switch: answer, nats, dhcp } = await getSwitch(host.agent, id);
   if (answer === undefined) return;
   const found = answer;
-  const scope = scopeOf(found, dhcp, readMark(found.notes).mark?.dhcp === true)?.id;
+  const scope = tellingScopeOf(found, dhcp)?.id;
   if (found.type === "External" && found.managementOS && allowInterruption !== true)
     throw new ProviderError("invalid", "its deletion breaks the host's own connections off for some seconds", {
       where: { property: "allowInterruption" },

@@ -8,6 +8,7 @@ const path: Decoder<string> = (value, at) => settledPath(text(value, at));
 /** An error that is part of an answer. */
 export const failure: Decoder<ProviderError> = (value) => answerError(value);
 const id: Decoder<string> = (value, at) => text(value, at).toLowerCase();
+const mac: Decoder<string> = (value, at) => settledMac(text(value, at));
 /** An adapter without a switch shows an id of zeros on some hosts, and none on others. */
 const switchId: Decoder<string> = (value, at) => id(value, at).replace(/^[0-]+$/, "");
 
@@ -28,7 +29,7 @@ const adapter = fields({
   name: text,
   /** Id of the switch; empty when the cable is not plugged in. */
   switchId,
-  mac: (value, at) => settledMac(text(value, at)),
+  mac,
   /** The host chooses the MAC at the first start. */
   dynamicMac: flag,
   /** A device that guests without drivers know. */
@@ -97,7 +98,7 @@ const scope = fields({
   active: flag,
   start: text,
   end: text,
-  reservations: list(fields({ address: text, mac: text, name: text })),
+  reservations: list(fields({ address: text, mac, name: text })),
 });
 
 /** The host's DHCP server. */

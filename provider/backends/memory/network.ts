@@ -1,5 +1,5 @@
 import type { InputsOf, Problem } from "../../core/kind.js";
-import { type Cidr, gatewayOf, hasGuest, overlaps, parseCidr, toAddress, toNumber } from "../../kinds/address.js";
+import { type Cidr, gatewayOf, hasGuest, inRange, overlaps, parseCidr, toAddress } from "../../kinds/address.js";
 import { Network } from "../../kinds/index.js";
 import { addressingOf } from "../../kinds/network.js";
 import { driver } from "./driver.js";
@@ -44,13 +44,12 @@ export function allot(world: World, network: Stored<typeof Network>, who: string
     ...takenIn(world, network).map((t) => t.address),
     ...(dhcp?.hosts?.map((h) => h.address) ?? []),
   ]);
-  const inRange = (n: number) =>
-    dhcp?.range !== undefined && n >= toNumber(dhcp.range.start) && n <= toNumber(dhcp.range.end);
   const usable = cidr.broadcast - cidr.network - 1;
   const first = numberOf(who, usable);
   for (let i = 0; i < usable; i++) {
-    const n = cidr.network + 1 + ((first + i) % usable);
-    if (!inRange(n) && !taken.has(toAddress(n))) return toAddress(n);
+    const address = toAddress(cidr.network + 1 + ((first + i) % usable));
+    const handedOut = dhcp?.range !== undefined && inRange(dhcp.range, address);
+    if (!handedOut && !taken.has(address)) return address;
   }
   return undefined;
 }

@@ -1,9 +1,9 @@
 import { ProviderError } from "../../../core/errors.js";
-import { type Cidr, cidrText, gatewayOf, hasGuest, parseCidr, toNumber } from "../../../kinds/address.js";
+import { type Cidr, cidrText, gatewayOf, hasGuest, inRange, parseCidr, toNumber } from "../../../kinds/address.js";
 import { freeAddress } from "../../free-address.js";
 import { macOf } from "../../macs.js";
 import type { HypervHost } from "../host.js";
-import { isIn, scopeOf } from "../network-dhcp.js";
+import { scopeOf } from "../network-dhcp.js";
 import { cidrOf, modeOf, readMark as readNetworkMark, switchNamed } from "../network-mark.js";
 import type { Fault } from "../refuse.js";
 import type { Inventory } from "../requests/host.js";
@@ -111,8 +111,8 @@ export function addressFault(
       fact: `${wanted} is not an address for guests of ${cidrText(cidr)}`,
       hint: "Choose one inside the network that is not the host's own.",
     };
-  const range = scopeOf(found, place.view.dhcp, false);
-  if (range !== undefined && isIn(range, wanted))
+  const range = scopeOf(found, place.view.dhcp);
+  if (range !== undefined && inRange(range, wanted))
     return {
       code: "invalid",
       fact: `${wanted} is handed out by the host's DHCP server, from ${range.start} to ${range.end}`,
@@ -156,12 +156,10 @@ function chooseAddress(room: Room, cidr: Cidr, kept: string | undefined, mac: st
   const owners = takenIn(room);
   const isFree = (address: string) => !owners.has(address) && isClaimable(room, address);
   if (kept !== undefined && hasGuest(cidr, kept) && isFree(kept)) return kept;
+  const range = scopeOf(found, view.dhcp);
   const taken = new Set<number>([...owners.keys()].map(toNumber));
   for (;;) {
-    const next = freeAddress(
-      { cidr, hostAddress: gatewayOf(cidr), range: scopeOf(found, view.dhcp, false), taken },
-      mac,
-    );
+    const next = freeAddress({ cidr, hostAddress: gatewayOf(cidr), range, taken }, mac);
     if (next === undefined)
       throw new ProviderError("failed", `no address of ${cidrText(cidr)} is free`, {
         where: { property: "networks" },

@@ -22,8 +22,6 @@ const facts = fields({
   sshd: text,
   /** Whether the module NetNat is there. */
   nat: flag,
-  /** State of the DHCP server, `Absent` without that role. */
-  dhcp: text,
   /** IPv4 addresses of the servers that answer its questions for names. */
   nameServers: list(text),
   /** What Hyper-V says of itself; without it `error` says why. */

@@ -60,7 +60,6 @@ function Get-CvHost {
         state         = $state
         sshd          = Get-CvService 'sshd'
         nat           = Test-CvModule 'NetNat'
-        dhcp          = Get-CvService 'DHCPServer'
         nameServers   = @(Get-CvNameServers)
         hyperV        = $null
         error         = $null

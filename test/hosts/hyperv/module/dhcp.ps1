@@ -31,15 +31,20 @@ Register 'Get-DhcpServerv4Scope' {
     $scopes = if ($P.ContainsKey('ScopeId')) { @($P.ScopeId | ForEach-Object { Get-KnownScope $_ }) } else { @(Get-Records 'scope') }
     foreach ($one in $scopes) { ConvertTo-Scope $one }
 }
-Register 'Set-DhcpServerv4Scope' {
-    param($P)
+
+# Parameters by the fields of a scope that they set, as a block makes them.
+function Edit-Scope($P, $Pairs, [scriptblock]$Value) {
     Assert-Role
     Use-Lock {
         $null = Get-KnownScope $P.ScopeId
         $scope = Open-Record "scope/$($P.ScopeId)"
-        foreach ($pair in @('Name', 'name'), @('State', 'state'), @('StartRange', 'start'), @('EndRange', 'end')) { if ($P.ContainsKey($pair[0])) { $scope.($pair[1]) = [string]$P[$pair[0]] } }
+        foreach ($pair in $Pairs) { if ($P.ContainsKey($pair[0])) { $scope.($pair[1]) = & $Value $P[$pair[0]] } }
         Save-Record "scope/$($P.ScopeId)" $scope
     }
+}
+Register 'Set-DhcpServerv4Scope' {
+    param($P)
+    Edit-Scope $P @(@('Name', 'name'), @('State', 'state'), @('StartRange', 'start'), @('EndRange', 'end')) { [string]$args[0] }
 }
 Register 'Remove-DhcpServerv4Scope' {
     param($P)
@@ -53,13 +58,7 @@ Register 'Remove-DhcpServerv4Scope' {
 }
 Register 'Set-DhcpServerv4OptionValue' {
     param($P)
-    Assert-Role
-    Use-Lock {
-        $null = Get-KnownScope $P.ScopeId
-        $scope = Open-Record "scope/$($P.ScopeId)"
-        foreach ($pair in @('Router', 'router'), @('DnsServer', 'dns')) { if ($P.ContainsKey($pair[0])) { $scope.($pair[1]) = [object[]]@($P[$pair[0]] | ForEach-Object { [string]$_ }) } }
-        Save-Record "scope/$($P.ScopeId)" $scope
-    }
+    Edit-Scope $P @(@('Router', 'router'), @('DnsServer', 'dns')) { , [object[]]@($args[0] | ForEach-Object { [string]$_ }) }
 }
 
 function Get-Number($Address) { $bytes = ([System.Net.IPAddress]$Address).GetAddressBytes(); [array]::Reverse($bytes); [BitConverter]::ToUInt32($bytes, 0) }
